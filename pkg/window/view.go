@@ -1,0 +1,184 @@
+package window
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/gaugeway/gaugeway/pkg/metric"
+)
+
+// A Part is a window as one program may see it.
+type Part struct {
+	Window *Window
+	// Matchers limit the series: all must match. Empty: all series.
+	Matchers []*labels.Matcher
+}
+
+// A View reads the windows of a metric's sources for one program. It belongs
+// to one goroutine at a time. Between Begin and End the windows do not change.
+type View struct {
+	parts []Part
+	mode  Mode
+	cache map[*metric.Selector]*selection
+
+	now      int64
+	lookback int64
+	oldest   int64
+	window   int64
+	empty    []*metric.Selector
+}
+
+// Mode says what of its windows a View shows.
+type Mode int
+
+// The modes of a View.
+const (
+	// All rows.
+	All Mode = iota
+	// Covered leaves out targets that are expected and silent for more than
+	// two intervals: what they last said is not what is.
+	Covered
+	// Past leaves out rows that are not before Begin's time: what a program
+	// remembers does not depend on the order of evaluation.
+	Past
+)
+
+// maxSelections bounds the cache of a View whose program builds selectors at
+// run time.
+const maxSelections = 256
+
+// NewView returns a view of the parts.
+func NewView(mode Mode, parts ...Part) *View {
+	parts = slices.Clone(parts)
+	slices.SortStableFunc(parts, func(a, b Part) int { return cmp.Compare(a.Window.rank, b.Window.rank) })
+	return &View{parts: parts, mode: mode, cache: map[*metric.Selector]*selection{}}
+}
+
+// Begin starts an evaluation at the time given, in milliseconds.
+func (v *View) Begin(now int64) {
+	v.now, v.lookback, v.oldest, v.window, v.empty = now, 0, 0, 0, v.empty[:0]
+	for _, p := range v.parts {
+		p.Window.mu.RLock()
+		v.lookback = max(v.lookback, p.Window.lookback())
+	}
+}
+
+// End ends the evaluation; series from Select are no longer to be read.
+func (v *View) End() {
+	for _, p := range v.parts {
+		p.Window.mu.RUnlock()
+	}
+}
+
+// Lookback returns the longest lookback of the windows since Begin, in milliseconds.
+func (v *View) Lookback() int64 { return v.lookback }
+
+// Oldest returns the oldest newest-sample among the live series that were
+// selected since Begin, in milliseconds; 0 where there were none.
+func (v *View) Oldest() int64 { return v.oldest }
+
+// Window returns the longest range selected since Begin, in milliseconds.
+func (v *View) Window() int64 { return v.window }
+
+// Empty returns the selectors that matched no series since Begin.
+func (v *View) Empty() []*metric.Selector { return v.empty }
+
+// Select returns the series that match, in label order, with all rows kept.
+// The slice is valid until the same selector is asked for again.
+func (v *View) Select(sel *metric.Selector) []metric.Series {
+	s, ok := v.cache[sel]
+	if !ok {
+		if len(v.cache) >= maxSelections {
+			clear(v.cache)
+		}
+		s = &selection{generations: make([]uint64, len(v.parts))}
+		v.cache[sel] = s
+	}
+	if !ok || !s.current(v.parts) {
+		s.resolve(v.parts, sel)
+	}
+	v.window = max(v.window, sel.Range)
+	s.series = s.series[:0]
+	for _, e := range s.entries {
+		w := v.parts[e.part].Window
+		live := !e.target.departed
+		if v.mode == Covered && live && !w.covered(e.target, v.now) {
+			continue
+		}
+		rows := len(e.target.t)
+		if v.mode == Past {
+			rows, _ = slices.BinarySearch(e.target.t, v.now)
+		}
+		if rows == 0 {
+			continue
+		}
+		out := metric.Series{Labels: e.column.labels, T: e.target.t[:rows], F: e.column.f[:rows]}
+		if e.column.h != nil {
+			out.H = e.column.h[:rows]
+		}
+		s.series = append(s.series, out)
+		if live && (metric.IsSample(out.F[rows-1]) || out.H != nil && out.H[rows-1] != nil) {
+			if newest := out.T[rows-1]; v.oldest == 0 || newest < v.oldest {
+				v.oldest = newest
+			}
+		}
+	}
+	if len(s.series) == 0 {
+		v.empty = append(v.empty, sel)
+	}
+	return s.series
+}
+
+// A selection is the series of one selector, found anew when series or
+// targets come or go.
+type selection struct {
+	generations []uint64
+	entries     []entry
+	series      []metric.Series
+}
+
+type entry struct {
+	part   int
+	target *target
+	column *column
+}
+
+func (s *selection) current(parts []Part) bool {
+	for i, p := range parts {
+		if s.generations[i] != p.Window.generation {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *selection) resolve(parts []Part, sel *metric.Selector) {
+	s.entries = s.entries[:0]
+	for i, p := range parts {
+		s.generations[i] = p.Window.generation
+		for _, t := range p.Window.targets {
+			for _, c := range t.byName[sel.Name] {
+				if matchAll(sel.Matchers, c.labels) && matchAll(p.Matchers, c.labels) {
+					s.entries = append(s.entries, entry{part: i, target: t, column: c})
+				}
+			}
+		}
+	}
+	slices.SortFunc(s.entries, func(a, b entry) int {
+		if c := labels.Compare(a.column.labels, b.column.labels); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.target.ID, b.target.ID)
+	})
+}
+
+func matchAll(matchers []*labels.Matcher, lset labels.Labels) bool {
+	for _, m := range matchers {
+		if !m.Matches(lset.Get(m.Name)) {
+			return false
+		}
+	}
+	return true
+}
