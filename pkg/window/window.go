@@ -139,6 +139,16 @@ func (w *Window) heir(d metric.Target) *target {
 	return &target{byName: map[string][]*column{}}
 }
 
+// Clear drops all rows; targets and wants stay.
+func (w *Window) Clear() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id, t := range w.targets {
+		w.targets[id] = &target{Target: t.Target, departed: t.departed, byName: map[string][]*column{}}
+	}
+	w.generation++
+}
+
 // Append adds a scrape of a target. A batch that is not newer than the
 // target's newest row, or whose target is gone, is refused with an error.
 func (w *Window) Append(id string, b metric.Batch) error {

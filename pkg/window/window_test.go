@@ -1,0 +1,333 @@
+package window
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/prometheus/model/histogram"
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/gaugeway/gaugeway/pkg/metric"
+)
+
+const second = int64(1000)
+
+// feed is a window with one table for each target, as a parser numbers it.
+type feed struct {
+	t      *testing.T
+	w      *Window
+	tables map[string]*metric.Table
+}
+
+func newFeed(t *testing.T, interval int64, wants ...metric.Selector) *feed {
+	w := New(interval)
+	w.SetWants(wants)
+	return &feed{t: t, w: w, tables: map[string]*metric.Table{}}
+}
+
+func endpoint(id string) metric.Target {
+	return metric.Target{ID: id, Labels: labels.FromStrings("instance", id), Expected: true}
+}
+
+func (f *feed) targets(at int64, ids ...string) {
+	targets := make([]metric.Target, len(ids))
+	for i, id := range ids {
+		targets[i] = endpoint(id)
+	}
+	f.w.SetTargets(targets, at)
+}
+
+// scrape appends series given as `name{label}` = value.
+func (f *feed) scrape(id string, at int64, samples map[string]float64) {
+	f.t.Helper()
+	table := f.tables[id]
+	if table == nil {
+		table = &metric.Table{}
+		f.tables[id] = table
+	}
+	batch := metric.Batch{Time: at, Table: table}
+	for text, v := range samples {
+		lset := parse(text)
+		n := -1
+		for i, known := range table.Series {
+			if labels.Equal(known, lset) {
+				n = i
+			}
+		}
+		if n < 0 {
+			n = len(table.Series)
+			table.Series = append(table.Series, lset)
+		}
+		batch.IDs, batch.Values = append(batch.IDs, uint32(n)), append(batch.Values, v)
+	}
+	if err := f.w.Append(id, batch); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// parse reads name{label=value}.
+func parse(text string) labels.Labels {
+	name, rest, ok := strings.Cut(strings.TrimSuffix(text, "}"), "{")
+	if !ok {
+		return labels.FromStrings(labels.MetricName, name)
+	}
+	k, v, _ := strings.Cut(rest, "=")
+	return labels.FromStrings(labels.MetricName, name, k, v)
+}
+
+// rows prints what a view shows: labels, then time:value of each row.
+func rows(series []metric.Series) string {
+	var b strings.Builder
+	for _, s := range series {
+		fmt.Fprintf(&b, "%s", s.Labels)
+		for i, at := range s.T {
+			switch {
+			case s.H != nil && s.H[i] != nil:
+				fmt.Fprintf(&b, " %d:h%g", at/second, s.H[i].Count)
+			case metric.IsUnknown(s.F[i]):
+				fmt.Fprintf(&b, " %d:?", at/second)
+			case !metric.IsSample(s.F[i]):
+				fmt.Fprintf(&b, " %d:-", at/second)
+			default:
+				fmt.Fprintf(&b, " %d:%g", at/second, s.F[i])
+			}
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+func (f *feed) expect(v *View, now int64, sel *metric.Selector, want string) {
+	f.t.Helper()
+	v.Begin(now)
+	defer v.End()
+	if got := rows(v.Select(sel)); got != want {
+		f.t.Errorf("at %d s:\n%swant\n%s", now/second, got, want)
+	}
+}
+
+func TestRowsOfATargetShareTheirTimes(t *testing.T) {
+	t.Parallel()
+	sel := &metric.Selector{Name: "x", Range: 60 * second}
+	f := newFeed(t, 5*second, *sel)
+	v := NewView(All, Part{Window: f.w})
+	f.targets(0, "a")
+	f.scrape("a", 5*second, map[string]float64{"x{l=1}": 1})
+	f.scrape("a", 10*second, map[string]float64{"x{l=1}": 2, "x{l=2}": math.NaN()})
+	f.scrape("a", 15*second, map[string]float64{"x{l=2}": 3})
+	f.expect(v, 15*second, sel, `{__name__="x", instance="a", l="1"} 5:1 10:2 15:-
+{__name__="x", instance="a", l="2"} 5:- 10:NaN 15:3
+`)
+}
+
+func TestHistogramsLieBesideFloats(t *testing.T) {
+	t.Parallel()
+	sel := &metric.Selector{Name: "x"}
+	f := newFeed(t, 5*second, *sel)
+	f.targets(0, "a")
+	f.scrape("a", 5*second, map[string]float64{"x": 1})
+	table := f.tables["a"]
+	err := f.w.Append("a", metric.Batch{
+		Time: 10 * second, Table: table, IDs: []uint32{0}, Values: []float64{0},
+		Histograms: []*histogram.FloatHistogram{{Count: 7}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.scrape("a", 15*second, map[string]float64{"x": 2})
+	f.expect(NewView(All, Part{Window: f.w}), 15*second, sel, `{__name__="x", instance="a"} 5:1 10:h7 15:2
+`)
+}
+
+func TestOldRowsGoButForTheBaseOfAnIncrease(t *testing.T) {
+	t.Parallel()
+	sel := &metric.Selector{Name: "x", Range: 10 * second}
+	f := newFeed(t, 5*second, *sel)
+	f.targets(0, "a")
+	for at := int64(5); at <= 60; at += 5 {
+		f.scrape("a", at*second, map[string]float64{"x": float64(at)})
+	}
+	f.expect(NewView(All, Part{Window: f.w}), 60*second, sel, `{__name__="x", instance="a"} 45:45 50:50 55:55 60:60
+`)
+}
+
+func TestASeriesThatWasNotWantedIsUnknownBefore(t *testing.T) {
+	t.Parallel()
+	x, y := metric.Selector{Name: "x", Range: 60 * second}, metric.Selector{Name: "y", Range: 60 * second}
+	f := newFeed(t, 5*second, x)
+	v := NewView(All, Part{Window: f.w})
+	f.targets(0, "a")
+	f.scrape("a", 5*second, map[string]float64{"x": 1})
+	if !f.w.SetWants([]metric.Selector{x, y}) {
+		t.Error("a new want is no change")
+	}
+	if f.w.SetWants([]metric.Selector{y, x}) {
+		t.Error("the same wants in another order are a change")
+	}
+	f.scrape("a", 10*second, map[string]float64{"x": 2})
+	f.scrape("a", 15*second, map[string]float64{"x": 3, "y": 1})
+	f.expect(v, 15*second, &y, `{__name__="y", instance="a"} 5:? 10:- 15:1
+`)
+	f.w.SetWants([]metric.Selector{y})
+	f.expect(v, 15*second, &x, "")
+	if _, series, _ := f.w.Size(); series != 1 {
+		t.Errorf("%d series are kept, want 1", series)
+	}
+}
+
+func TestWanted(t *testing.T) {
+	t.Parallel()
+	pod := labels.MustNewMatcher(labels.MatchEqual, "pod", "p")
+	code := labels.MustNewMatcher(labels.MatchRegexp, "code", "5..")
+	w := New(second)
+	w.SetWants([]metric.Selector{{Name: "x", Matchers: []*labels.Matcher{pod, code}}})
+	f := func(series string, want bool) {
+		t.Helper()
+		if got := w.Wanted(parse(series)); got != want {
+			t.Errorf("wanted %s: %v, want %v", series, got, want)
+		}
+	}
+	f("x{code=500}", true) // the target's pod is not known yet
+	f("x{code=200}", false)
+	f("x", false)
+	f("y{code=500}", false)
+}
+
+func TestADepartedTargetKeepsItsRangesAndEndsItsInstants(t *testing.T) {
+	t.Parallel()
+	sel := &metric.Selector{Name: "x", Range: 30 * second}
+	f := newFeed(t, 5*second, *sel)
+	v := NewView(Covered, Part{Window: f.w})
+	f.targets(0, "a", "b")
+	f.scrape("a", 5*second, map[string]float64{"x": 1})
+	f.scrape("b", 5*second, map[string]float64{"x": 10})
+	f.targets(10*second, "b")
+	f.scrape("b", 10*second, map[string]float64{"x": 11})
+	f.expect(v, 10*second, sel, `{__name__="x", instance="a"} 5:1 9:-
+{__name__="x", instance="b"} 5:10 10:11
+`)
+	if covered, expected := f.w.Coverage(10 * second); covered != 1 || expected != 1 {
+		t.Errorf("coverage %d of %d, want 1 of 1", covered, expected)
+	}
+	v.Begin(10 * second)
+	v.Select(sel)
+	if got := v.Oldest(); got != 10*second {
+		t.Errorf("oldest %d ms: a departed target must not count", got)
+	}
+	v.End()
+	f.targets(45*second, "b")
+	f.expect(NewView(All, Part{Window: f.w}), 45*second, sel, `{__name__="x", instance="b"} 5:10 10:11
+`)
+}
+
+func TestATargetThatReturnsOrIsReplacedGoesOn(t *testing.T) {
+	t.Parallel()
+	sel := &metric.Selector{Name: "x", Range: 60 * second}
+	f := newFeed(t, 5*second, *sel)
+	v := NewView(All, Part{Window: f.w})
+	f.targets(0, "a")
+	f.scrape("a", 5*second, map[string]float64{"x": 1})
+	f.targets(10 * second)
+	f.targets(15*second, "a")
+	f.scrape("a", 15*second, map[string]float64{"x": 3})
+	// Another pod behind the same address, as hostNetwork gives: one series.
+	f.w.SetTargets([]metric.Target{{ID: "other", Labels: endpoint("a").Labels, Expected: true}}, 20*second)
+	f.scrape("other", 20*second, map[string]float64{"x": 1})
+	f.expect(v, 20*second, sel, `{__name__="x", instance="a"} 5:1 9:- 15:3 19:- 20:1
+`)
+}
+
+func TestASilentTargetIsLeftOutOnceItIsNotCovered(t *testing.T) {
+	t.Parallel()
+	sel := &metric.Selector{Name: "x"}
+	f := newFeed(t, 5*second, *sel)
+	v := NewView(Covered, Part{Window: f.w})
+	f.targets(0, "a", "b")
+	f.scrape("a", 5*second, map[string]float64{"x": 1})
+	f.scrape("b", 5*second, map[string]float64{"x": 1})
+	f.scrape("b", 10*second, map[string]float64{"x": 2})
+	f.scrape("b", 15*second, map[string]float64{"x": 3})
+	check := func(now int64, covered int, want string) {
+		t.Helper()
+		f.expect(v, now, sel, want)
+		if got, expected := f.w.Coverage(now); got != covered || expected != 2 {
+			t.Errorf("coverage at %d ms is %d of %d, want %d of 2", now, got, expected, covered)
+		}
+	}
+	b := "{__name__=\"x\", instance=\"b\"} 5:1 10:2 15:3\n"
+	check(15*second, 2, "{__name__=\"x\", instance=\"a\"} 5:1\n"+b)
+	check(15*second+1, 1, b)
+}
+
+func TestTimeGoesForward(t *testing.T) {
+	t.Parallel()
+	f := newFeed(t, 5*second, metric.Selector{Name: "x"})
+	f.targets(0, "a")
+	f.scrape("a", 5*second, map[string]float64{"x": 1})
+	b := metric.Batch{Time: 5 * second, Table: f.tables["a"]}
+	if err := f.w.Append("a", b); err == nil {
+		t.Error("a row as old as the last was taken")
+	}
+	b.Time++
+	if err := f.w.Append("gone", b); err == nil {
+		t.Error("a row of an unknown target was taken")
+	}
+	f.w.Clear()
+	b.Time = second
+	if err := f.w.Append("a", b); err != nil {
+		t.Errorf("after Clear: %v", err)
+	}
+}
+
+func TestSelectFindsNewSeriesAndSortsByLabels(t *testing.T) {
+	t.Parallel()
+	sel := &metric.Selector{Name: "x"}
+	f := newFeed(t, 5*second, *sel)
+	g := newFeed(t, 5*second, *sel)
+	v := NewView(All, Part{Window: g.w}, Part{Window: f.w, Matchers: []*labels.Matcher{labels.MustNewMatcher(labels.MatchNotEqual, "l", "secret")}})
+	f.targets(0, "a")
+	g.targets(0, "b")
+	f.expect(v, 5*second, sel, "")
+	v.Begin(5 * second)
+	v.Select(sel)
+	if len(v.Empty()) != 1 {
+		t.Error("a selector without series is not reported")
+	}
+	v.End()
+	f.scrape("a", 5*second, map[string]float64{"x{l=2}": 1, "x{l=secret}": 1})
+	g.scrape("b", 5*second, map[string]float64{"x{l=1}": 2})
+	f.expect(v, 5*second, sel, `{__name__="x", instance="a", l="2"} 5:1
+{__name__="x", instance="b", l="1"} 5:2
+`)
+	g.scrape("b", 10*second, map[string]float64{"x{l=1}": 2, "x{a=1}": 2})
+	f.expect(v, 10*second, sel, `{__name__="x", a="1", instance="b"} 5:- 10:2
+{__name__="x", instance="a", l="2"} 5:1
+{__name__="x", instance="b", l="1"} 5:2 10:2
+`)
+}
+
+func TestPastHidesTheRowOfNow(t *testing.T) {
+	t.Parallel()
+	sel := &metric.Selector{Name: "x", Range: 60 * second}
+	f := newFeed(t, 5*second, *sel)
+	v := NewView(Past, Part{Window: f.w})
+	f.targets(0, "a")
+	f.scrape("a", 5*second, map[string]float64{"x": 1})
+	f.scrape("a", 10*second, map[string]float64{"x": 2})
+	f.expect(v, 10*second, sel, "{__name__=\"x\", instance=\"a\"} 5:1\n")
+	f.expect(v, 10*second+1, sel, "{__name__=\"x\", instance=\"a\"} 5:1 10:2\n")
+}
+
+func TestLookbackIsTwoIntervalsAndTenSecondsAtLeast(t *testing.T) {
+	t.Parallel()
+	w := New(second)
+	if got := w.Lookback(); got != 10*second {
+		t.Errorf("got %d ms", got)
+	}
+	w.SetInterval(60 * second)
+	if got := w.Lookback(); got != 120*second {
+		t.Errorf("got %d ms", got)
+	}
+}
