@@ -25,24 +25,30 @@ import (
 
 // Milli returns v in thousandths as the controller reads it from an answer,
 // that is Quantity.MilliValue of v at nano precision: rounded to nanos first,
-// then up, away from zero. 0.0004 is 1, 0.4312 is 432, -0.0004 is -1.
+// then up, away from zero. 0.0004 is 1, 0.4312 is 432, -0.0004 is -1, 1e-10 is 0.
 //
-// NaN, Inf and what does not fit an int64 of thousandths are errors.
+// NaN, Inf and magnitudes beyond 9e15, where int64 thousandths end, are errors.
 func Milli(v float64) (int64, error) {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return 0, fmt.Errorf("value %v is no number that an autoscaler can read: let the expression return nil instead", v)
 	}
-	milli := v * 1000
-	// Nanos are millionths of a thousandth: closer than half of one to a whole
-	// number is that number.
-	nearest := math.Round(milli)
-	if math.Abs(milli-nearest) >= 0.5e-6 {
-		nearest = math.Copysign(math.Ceil(math.Abs(milli)), milli)
-	}
-	if math.Abs(nearest) >= math.MaxInt64 {
+	if math.Abs(v) > 9e15 {
 		return 0, fmt.Errorf("value %v is too large to be read in thousandths: choose a larger unit", v)
 	}
-	return int64(nearest), nil
+	// Decimal digits are exact where v*1000 is not: whole.mmmrrrrrr.
+	digits := strconv.FormatFloat(math.Abs(v), 'f', 9, 64)
+	point := len(digits) - 10
+	milli, err := strconv.ParseInt(digits[:point]+digits[point+1:point+4], 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("value %v in thousandths: %w", v, err)
+	}
+	if digits[point+4:] != "000000" {
+		milli++
+	}
+	if v < 0 {
+		milli = -milli
+	}
+	return milli, nil
 }
 
 // FormatMilli prints thousandths as a decimal number without trailing zeros:
