@@ -1,0 +1,70 @@
+# gaugeway: build, test and check. `make help` lists the targets.
+
+GO       ?= go
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+FUZZTIME ?= 60s
+BENCH    ?= .
+
+# Tools have a module of their own, so that they do not steer the product's versions.
+TOOL := $(GO) tool -modfile=tools/go.mod
+
+# Everything but the end-to-end tests, which want the machine to themselves.
+PACKAGES = $(shell $(GO) list ./... | grep -v /e2e)
+
+MODULES := . tools e2e/kubectl
+
+.DEFAULT_GOAL := build
+.PHONY: help build demo test e2e bench fuzz lint fmt generate verify verify-vet verify-fmt \
+	verify-generated verify-modules test-deps clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/gaugeway, a static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/gaugeway ./cmd/gaugeway
+
+demo: build ## show what gaugeway does, without a cluster
+	bin/gaugeway demo
+
+test: test-deps ## run the tests of all packages, plain and with the race detector
+	$(GO) test $(PACKAGES)
+	CGO_ENABLED=1 $(GO) test -race $(PACKAGES)
+
+e2e: test-deps ## run the end-to-end tests against real processes
+	$(GO) test -count=1 -timeout 10m ./e2e/...
+
+bench: ## run the benchmarks; BENCH=regexp narrows them
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PACKAGES)
+
+fuzz: ## run every fuzz target for FUZZTIME (60s)
+	hack/fuzz.sh $(FUZZTIME)
+
+lint: ## check style, common mistakes and the import directions
+	$(TOOL) golangci-lint run ./...
+
+fmt: ## format the sources
+	$(TOOL) golangci-lint fmt ./...
+
+generate: ## write the generated files
+	$(TOOL) controller-gen object paths=./pkg/apis/...
+	$(GO) generate ./...
+
+verify: verify-fmt verify-vet lint verify-generated verify-modules ## check everything that needs no run
+
+verify-vet: ## go vet
+	$(GO) vet ./...
+
+verify-fmt: ## gofmt
+	@files=$$(gofmt -l cmd pkg e2e); test -z "$$files" || { echo "not formatted, run make fmt:"; echo "$$files"; exit 1; }
+
+verify-generated: ## generated files are what make generate writes
+	@MAKE="$(MAKE)" hack/verify-generated.sh
+
+verify-modules: ## go.mod and go.sum are what go mod tidy writes
+	@for dir in $(MODULES); do $(GO) -C $$dir mod tidy -diff || { echo "run go mod tidy in $$dir"; exit 1; }; done
+
+test-deps:
+	@hack/install-test-deps.sh
+
+clean: ## remove what was built
+	rm -rf bin dist

@@ -1,0 +1,254 @@
+package gateways_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// What the backends do is fixed by the number of the request, so that the
+// shares are exact: every tenth request is slow, every twentieth fails. Both
+// delays lie well inside a bucket of the gateway's histogram.
+const (
+	fastDelay = 15 * time.Millisecond  // in the bucket (0.01, 0.025]
+	slowDelay = 150 * time.Millisecond // in the bucket (0.1, 0.25]
+)
+
+// newBackends starts n servers behind the gateways and returns their addresses.
+func newBackends(t *testing.T, n int) []string {
+	t.Helper()
+	var requests atomic.Int64
+	var addresses []string
+	for range n {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			i := requests.Add(1)
+			delay := fastDelay
+			if i%10 == 9 {
+				delay = slowDelay
+			}
+			select {
+			case <-time.After(delay):
+			case <-r.Context().Done():
+				return
+			}
+			w.Header().Set("X-Backend", r.Context().Value(http.LocalAddrContextKey).(interface{ String() string }).String())
+			w.Header().Set("X-Tokens", strconv.FormatInt(20+i%10, 10))
+			if i%20 == 7 {
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+			fmt.Fprintln(w, "done")
+		}))
+		t.Cleanup(s.Close)
+		addresses = append(addresses, s.Listener.Addr().String())
+	}
+	return addresses
+}
+
+// An outcome is how one request went, as the client saw it.
+type outcome struct {
+	at      time.Time // when the answer was complete
+	gateway *gateway
+	backend string // host:port
+	status  int    // 0 if there was no answer: the gateway has not counted it
+	seconds float64
+	tokens  float64
+}
+
+// A load sends requests at a constant rate to gateways, in turn, and remembers
+// how each went: the truth that gaugeway is measured by. The rate does not
+// depend on the answers: what was held up is sent late, not left out.
+type load struct {
+	t      *testing.T
+	rate   float64 // requests per second
+	client *http.Client
+
+	route atomic.Pointer[[]*gateway]
+
+	mu       sync.Mutex
+	outcomes []outcome // in the order of their time
+	running  int
+}
+
+// startLoad sends rate requests per second until the test ends.
+func startLoad(t *testing.T, rate float64, gateways ...*gateway) *load {
+	t.Helper()
+	l := &load{
+		t:    t,
+		rate: rate,
+		client: &http.Client{
+			Timeout:   5 * time.Second,
+			Transport: &http.Transport{MaxIdleConnsPerHost: 64},
+		},
+	}
+	l.send(gateways...)
+	ctx, cancel := context.WithCancel(t.Context())
+	var done sync.WaitGroup
+	done.Go(func() { l.run(ctx, &done) })
+	t.Cleanup(func() {
+		cancel()
+		done.Wait()
+		l.client.CloseIdleConnections()
+	})
+	return l
+}
+
+// send directs the load to other gateways from the next request on; to none stops it.
+func (l *load) send(gateways ...*gateway) { l.route.Store(&gateways) }
+
+func (l *load) run(ctx context.Context, done *sync.WaitGroup) {
+	pause := time.Duration(float64(time.Second) / l.rate)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for i, due := 0, time.Now(); ; i, due = i+1, due.Add(pause) {
+		timer.Reset(time.Until(due))
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		gateways := *l.route.Load()
+		if len(gateways) == 0 {
+			continue
+		}
+		l.mu.Lock()
+		l.running++
+		l.mu.Unlock()
+		done.Go(func() {
+			// A request that has begun ends: nginx counts what it cannot deliver too.
+			o := l.request(context.WithoutCancel(ctx), gateways[i%len(gateways)])
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			o.at = time.Now()
+			l.outcomes = append(l.outcomes, o)
+			l.running--
+		})
+	}
+}
+
+func (l *load) request(ctx context.Context, g *gateway) outcome {
+	o := outcome{gateway: g}
+	begin := time.Now()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.url()+"/orders", nil)
+	if err != nil {
+		return o
+	}
+	req.Host = "shop.test"
+	resp, err := l.client.Do(req)
+	if err != nil {
+		return o
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		return o
+	}
+	o.seconds = time.Since(begin).Seconds()
+	o.status = resp.StatusCode
+	o.backend = resp.Header.Get("X-Backend")
+	o.tokens, _ = strconv.ParseFloat(resp.Header.Get("X-Tokens"), 64)
+	return o
+}
+
+// await waits until n more requests have been answered.
+func (l *load) await(n int) {
+	l.t.Helper()
+	want := len(l.answered()) + n
+	eventually(l.t, fmt.Sprintf("%d more answers", n), func() error {
+		if got := len(l.answered()); got < want {
+			return fmt.Errorf("%d are missing", want-got)
+		}
+		return nil
+	})
+}
+
+// awaitSeconds waits until as many requests have been answered as are sent in
+// that many seconds.
+func (l *load) awaitSeconds(n float64) { l.t.Helper(); l.await(int(n * l.rate)) }
+
+// finish stops sending and waits for the answers that are still to come.
+func (l *load) finish() {
+	l.t.Helper()
+	l.send()
+	eventually(l.t, "the last answers", func() error {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.running > 0 {
+			return fmt.Errorf("%d requests are running", l.running)
+		}
+		return nil
+	})
+}
+
+// answered returns every request that was answered, in the order of the answers.
+func (l *load) answered() truth { return l.between(time.Time{}, time.Now()) }
+
+// between returns the requests that were answered in (from, to].
+func (l *load) between(from, to time.Time) truth {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var part truth
+	for _, o := range l.outcomes {
+		if o.status != 0 && o.at.After(from) && !o.at.After(to) {
+			part = append(part, o)
+		}
+	}
+	return part
+}
+
+// A truth is what the client saw of some requests.
+type truth []outcome
+
+// where returns the requests that the condition holds for.
+func (tr truth) where(condition func(outcome) bool) truth {
+	var part truth
+	for _, o := range tr {
+		if condition(o) {
+			part = append(part, o)
+		}
+	}
+	return part
+}
+
+// failed reports whether the gateway answered with an error.
+func failed(o outcome) bool { return o.status >= 500 }
+
+// tokens returns how many tokens were generated.
+func (tr truth) tokens() float64 {
+	var sum float64
+	for _, o := range tr {
+		sum += o.tokens
+	}
+	return sum
+}
+
+// errorRatio returns the share of the requests that failed; there must be some.
+func (tr truth) errorRatio() float64 {
+	return float64(len(tr.where(failed))) / float64(len(tr))
+}
+
+// quantile returns a latency in seconds that a share q of the requests did not
+// exceed; there must be some.
+func (tr truth) quantile(q float64) float64 {
+	seconds := make([]float64, len(tr))
+	for i, o := range tr {
+		seconds[i] = o.seconds
+	}
+	slices.Sort(seconds)
+	return seconds[min(int(q*float64(len(seconds))), len(seconds)-1)]
+}
+
+// bounds are those of the gateway's histogram, in seconds.
+var bounds = []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}
+
+// bucket returns the number of the bucket that holds a latency.
+func bucket(seconds float64) int {
+	i, _ := slices.BinarySearch(bounds, seconds)
+	return i
+}

@@ -1,0 +1,95 @@
+package gateways_test
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// These tests hold the rig itself to account: what nginx says of its traffic is
+// exactly what the load generator saw, or the others would measure the rig.
+
+// scrapeSum fetches an exposition and returns the sum of the series that begin
+// with prefix and contain each of parts.
+func scrapeSum(t *testing.T, url, prefix string, parts ...string) float64 {
+	t.Helper()
+	_, body, code, err := fetch(t, url)
+	if err != nil || code != http.StatusOK {
+		t.Fatalf("%s: status %d, error %v", url, code, err)
+	}
+	var sum float64
+lines:
+	for line := range strings.Lines(body) {
+		if !strings.HasPrefix(line, prefix) {
+			continue
+		}
+		for _, part := range parts {
+			if !strings.Contains(line, part) {
+				continue lines
+			}
+		}
+		fields := strings.Fields(line)
+		v, err := strconv.ParseFloat(fields[len(fields)-1], 64)
+		if err != nil {
+			t.Fatalf("%s: line %q: %v", url, line, err)
+		}
+		sum += v
+	}
+	return sum
+}
+
+// awaitSum waits until a sum is what it should be: nginx counts a request just
+// after it has sent the answer.
+func awaitSum(t *testing.T, g *gateway, want int, prefix string, parts ...string) {
+	t.Helper()
+	eventually(t, fmt.Sprint(prefix, parts), func() error {
+		if got := scrapeSum(t, g.metricsURL(), prefix, parts...); got != float64(want) {
+			return fmt.Errorf("nginx says %v, the load generator %d", got, want)
+		}
+		return nil
+	})
+}
+
+func TestRigCountsWhatTheClientSees(t *testing.T) {
+	t.Parallel()
+	backends := newBackends(t, 2)
+	g := newGateway(t, backends...)
+	l := startLoad(t, 200, g)
+	l.await(300)
+	l.finish()
+
+	all := l.answered()
+	awaitSum(t, g, len(all), "nginx_http_requests_total{", `host="shop.test"`)
+	awaitSum(t, g, len(all.where(failed)), "nginx_http_requests_total{", `status="503"`)
+	awaitSum(t, g, int(all.tokens()), "nginx_http_tokens_total{")
+	awaitSum(t, g, len(all), "nginx_http_request_duration_seconds_count{")
+	awaitSum(t, g, len(all), "nginx_http_request_duration_seconds_bucket{", `le="+Inf"`)
+	for _, backend := range backends {
+		own := all.where(func(o outcome) bool { return o.backend == backend })
+		if len(own) == 0 {
+			t.Errorf("backend %s got no request", backend)
+		}
+		awaitSum(t, g, len(own), "nginx_http_requests_total{", fmt.Sprintf("upstream=%q", backend))
+	}
+	// One request in ten is slow, so the 95th percentile is one of these.
+	if got, want := bucket(all.quantile(0.95)), bucket(slowDelay.Seconds()); got != want {
+		t.Errorf("the 95th percentile %v s is in bucket %d, want %d", all.quantile(0.95), got, want)
+	}
+}
+
+func TestRigReloadKeepsAndRestartResets(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, newBackends(t, 1)...)
+	l := startLoad(t, 200, g)
+	l.await(50)
+	g.reload()
+	l.await(50)
+	l.finish()
+	awaitSum(t, g, len(l.answered()), "nginx_http_requests_total{")
+
+	g.stop()
+	g.start()
+	awaitSum(t, g, 0, "nginx_http_requests_total{")
+}
