@@ -1,0 +1,82 @@
+package exposition
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"mime"
+	"strings"
+)
+
+// content is the kind of a body.
+type content int
+
+const (
+	contentText content = iota
+	contentOpenMetrics
+	contentProtobuf
+)
+
+var (
+	errMarkup = errors.New("this is an HTML page: is the path right?")
+	errJSON   = errors.New("this is JSON, not an exposition: is the path right?")
+)
+
+// contentOf decides by the content type, and refuses pages and JSON in words
+// that a user understands. Content types that say nothing of use (none at all,
+// a bare text/plain, application/octet-stream) stand for Prometheus text.
+//
+// The parameter escaping tells how the server wrote names that are not of the
+// classic character set; all ways of doing so are read, and kept as written.
+func contentOf(contentType string, body []byte) (content, error) {
+	media, params, err := mime.ParseMediaType(contentType)
+	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
+		media, params = "", nil
+	}
+	if charset := strings.ToLower(params["charset"]); strings.HasPrefix(charset, "utf-16") || strings.HasPrefix(charset, "utf-32") {
+		return 0, fmt.Errorf("the charset %q is not read: let the gateway send UTF-8", charset)
+	}
+
+	switch media {
+	case "application/vnd.google.protobuf":
+		if params["proto"] != "io.prometheus.client.MetricFamily" || params["encoding"] != "delimited" {
+			return 0, fmt.Errorf("the protobuf message %q in encoding %q is not read: only io.prometheus.client.MetricFamily, delimited, is",
+				params["proto"], params["encoding"])
+		}
+		return contentProtobuf, nil
+	case "text/html", "application/xhtml+xml":
+		return 0, errMarkup
+	case "application/json":
+		return 0, errJSON
+	}
+	if isMarkup(body) {
+		return 0, errMarkup
+	}
+	if media == "application/openmetrics-text" {
+		if v := params["version"]; v != "" && !strings.HasPrefix(v, "1.") && !strings.HasPrefix(v, "0.") {
+			return 0, fmt.Errorf("OpenMetrics %s is not read: only versions up to 1.x are", v)
+		}
+		return contentOpenMetrics, nil
+	}
+	return contentText, nil
+}
+
+// isMarkup reports whether a body begins like an HTML page.
+func isMarkup(body []byte) bool {
+	body = bytes.TrimLeft(body, " \t\r\n")
+	start := bytes.ToLower(body[:min(len(body), len("<!doctype"))])
+	return bytes.HasPrefix(start, []byte("<!doctype")) || bytes.HasPrefix(start, []byte("<html"))
+}
+
+// unreadable returns the error of a body of which no line could be read: what
+// it seems to be, else its first line.
+func unreadable(body []byte, s Stats) error {
+	start := bytes.TrimLeft(body, " \t\r\n")
+	switch {
+	case bytes.HasPrefix(start, []byte("{")), bytes.HasPrefix(start, []byte("[")):
+		return errJSON
+	case bytes.HasPrefix(start, []byte("\x1f\x8b")):
+		return errors.New("this is gzip that the server did not declare as such: let it set Content-Encoding")
+	}
+	return fmt.Errorf("none of %d lines can be read (the first is %v): is the path right?", s.Dropped, s.BadLines[0])
+}

@@ -1,0 +1,134 @@
+// Package exposition turns the body of a scrape into samples. It reads the
+// Prometheus text format 0.0.4, OpenMetrics 1.0 and the Prometheus protobuf
+// format with native histograms (all three by
+// github.com/prometheus/prometheus/model/textparse), and nginx's stub_status.
+//
+// A Parser belongs to one target and lives as long as the target: it remembers
+// the text of each series between scrapes, so that labels are built, and the
+// question whether anybody wants the series is asked, once and not at each
+// scrape.
+//
+// What a body may look like, and what becomes of it:
+//
+//   - A line that cannot be read is dropped and counted; the rest is read. A
+//     body of which no line can be read is an error.
+//   - Timestamps and exemplars are read over. A sample is of the time when the
+//     scrape's request was sent.
+//   - NaN is a value like any other, whatever its payload: it can never be
+//     mistaken for a marker of package metric. Infinities are values too.
+//   - Of several samples of one series the first counts.
+//   - Labels with an empty value are as good as absent, and are removed.
+package exposition
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/gaugeway/gaugeway/pkg/metric"
+)
+
+// A Format says how a body is to be read.
+type Format string
+
+// The formats.
+const (
+	// Auto reads Prometheus text, OpenMetrics or protobuf, as the content type
+	// says, and Prometheus text where it says nothing of use.
+	Auto Format = "Auto"
+	// StubStatus reads the four lines of nginx's stub_status, and the column
+	// that Tengine adds to them, whatever the content type says.
+	StubStatus Format = "StubStatus"
+)
+
+// Options of a Parser.
+type Options struct {
+	// Format of the bodies; empty is Auto.
+	Format Format
+	// Want says whether a series is kept. Its argument are the scraped labels,
+	// __name__ among them, without those of the target. It is asked once for
+	// each text of a series, so its answer must not change; when it does, make
+	// a new Parser. Nil keeps all.
+	Want func(labels.Labels) bool
+}
+
+// A Parser reads the bodies of one target. It is not for concurrent use.
+//
+// It numbers the series that it keeps in a metric.Table that grows with each
+// new series. A Table that has gone stale is replaced by a new one, with new
+// numbers, when most of what the Parser remembers was not seen lately (see
+// layout.outdated); the next Batch then has another Table.
+type Parser struct {
+	format Format
+	want   func(labels.Labels) bool
+	layout *layout
+	kept   int // samples of the last batch, the size of the next
+}
+
+// NewParser returns a Parser that has seen nothing yet.
+func NewParser(o Options) *Parser {
+	want := o.Want
+	if want == nil {
+		want = func(labels.Labels) bool { return true }
+	}
+	return &Parser{format: o.Format, want: want, layout: newLayout()}
+}
+
+// Parse reads a body; at is the time of its samples, in milliseconds, and
+// contentType the header of that name, which may be empty.
+//
+// The slices of the Batch are the caller's. Its Table is the Parser's: the next
+// Parse may append to it, so a batch is to be consumed before the next Parse of
+// its target begins. The body is the caller's again when Parse returns, and
+// nothing refers to it; but Parse may change it (to remove carriage returns) and
+// write a byte behind its end, within its capacity.
+//
+// An empty body, or one of comments only, is a Batch without samples. With an
+// error there is no Batch; the Stats then tell how far the Parser came.
+func (p *Parser) Parse(body []byte, contentType string, at int64) (metric.Batch, Stats, error) {
+	p.layout.begin()
+	r := newReading(p.layout, p.want, at, p.kept)
+	if err := p.read(r, body, contentType); err != nil {
+		return metric.Batch{}, r.stats, err
+	}
+	p.kept = r.stats.Kept
+	if p.layout.outdated() {
+		p.layout = newLayout()
+	}
+	return r.batch, r.stats, nil
+}
+
+func (p *Parser) read(r *reading, body []byte, contentType string) error {
+	body = bytes.TrimPrefix(body, []byte("\ufeff"))
+	switch p.format {
+	case StubStatus:
+		if isMarkup(body) {
+			return errMarkup
+		}
+		return readStubStatus(r, body)
+	case Auto, "":
+	default:
+		return fmt.Errorf("format %q is not known: use %s or %s", p.format, Auto, StubStatus)
+	}
+
+	c, err := contentOf(contentType, body)
+	if err != nil {
+		return err
+	}
+	switch c {
+	case contentProtobuf:
+		err = readProtobuf(r, body)
+	case contentOpenMetrics:
+		err = readOpenMetrics(r, body)
+	default:
+		err = readText(r, body)
+	}
+	if err != nil {
+		return err
+	}
+	if r.stats.Samples == 0 && r.stats.Dropped > 0 {
+		return unreadable(body, r.stats)
+	}
+	return nil
+}
