@@ -1,142 +1,76 @@
-// Package promath is PromQL's mathematics as pure functions.
+// Package promath is PromQL's mathematics as pure functions: what rate,
+// histogram_quantile, sum by and the binary operators do to samples, without a
+// parser, an engine or a storage. It knows neither Lua nor the time of day:
+// the caller says which samples there are and where the window lies.
+//
+// # Shapes
+//
+// A range function takes a [Range], the kept rows of series with a window laid
+// over them, and returns a [Vector], at most one element for each series.
+// Everything else takes and returns vectors. No function changes its
+// arguments. A result may share labels and histograms with its arguments, so
+// histograms in a Vector are read only.
+//
+// # Exactness
+//
+// Results are those of Prometheus's engine, v0.314.0 with delayed name removal
+// off, for an instant query: bit by bit on amd64, except that a NaN may have
+// another payload. Operations run in the order in which that engine runs them,
+// and the expressions have its shape where the shape decides the last bit.
+// Formulas come from its packages promql (functions.go, engine.go,
+// quantile.go) and util/kahansum; a differential test holds the two together.
+// What the engine reports as an annotation (mixed floats and histograms,
+// incompatible buckets, a bad le label) shows here as it does in its result:
+// the element is left out.
+//
+// The differences:
+//   - histogram_quantile and histogram_fraction return native histograms
+//     first and then classic ones in order of first appearance; the order of
+//     the engine's classic ones is random.
+//   - Two elements with the same labels are an error wherever the engine could
+//     return both, one as a float and one as a histogram (label_replace,
+//     label_join, unary minus).
+//   - Vectors are compared by labels, not by a hash of labels.
+//   - Errors say what to do about them.
+//
+// [CoveredRate] has no counterpart in PromQL.
 package promath
 
 import (
-	"errors"
+	"math"
 
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
-
-	"github.com/gaugeway/gaugeway/pkg/metric"
 )
 
+// A Sample is one element of a Vector: a native histogram where H is not nil,
+// else the float F, which may be NaN or infinite.
 type Sample struct {
 	Labels labels.Labels
 	F      float64
 	H      *histogram.FloatHistogram
 }
 
+// A Vector is an instant vector. Its order is part of the value: sums of
+// floats depend on it. No two elements have the same labels.
 type Vector []Sample
 
-type Range struct {
-	Series          []metric.Series
-	Start, End, Now int64
+// VectorOf returns the vector with the one element f, without labels: PromQL's
+// vector(f).
+func VectorOf(f float64) Vector { return Vector{{Labels: labels.EmptyLabels(), F: f}} }
+
+// ScalarOf returns the value of the only float in v, and NaN where v has none
+// or several: PromQL's scalar(v). Histograms are ignored.
+func ScalarOf(v Vector) float64 {
+	value, found := math.NaN(), false
+	for i := range v {
+		if v[i].H != nil {
+			continue
+		}
+		if found {
+			return math.NaN()
+		}
+		value, found = v[i].F, true
+	}
+	return value
 }
-
-type Grouping struct {
-	Without bool
-	Labels  []string
-}
-
-type Op int
-
-const (
-	OpAdd Op = iota
-	OpSub
-	OpMul
-	OpDiv
-	OpMod
-	OpPow
-	OpEq
-	OpNe
-	OpGt
-	OpLt
-	OpGe
-	OpLe
-)
-
-type Card int
-
-const (
-	OneToOne Card = iota
-	ManyToOne
-	OneToMany
-)
-
-type Matching struct {
-	On      bool
-	Labels  []string
-	Card    Card
-	Include []string
-}
-
-var errUnfinished = errors.New("not finished")
-
-func Instant(series []metric.Series, at, lookback int64) Vector          { return nil }
-func Absent(v Vector, sel *metric.Selector) Vector                       { return nil }
-func ScalarOf(v Vector) float64                                          { return 0 }
-func VectorOf(f float64) Vector                                          { return nil }
-func Scalar(op Op, a, b float64) float64                                 { return 0 }
-func Rate(r Range) (Vector, error)                                       { return nil, errUnfinished }
-func Irate(r Range) (Vector, error)                                      { return nil, errUnfinished }
-func Increase(r Range) (Vector, error)                                   { return nil, errUnfinished }
-func Delta(r Range) (Vector, error)                                      { return nil, errUnfinished }
-func Idelta(r Range) (Vector, error)                                     { return nil, errUnfinished }
-func Deriv(r Range) (Vector, error)                                      { return nil, errUnfinished }
-func Resets(r Range) (Vector, error)                                     { return nil, errUnfinished }
-func Changes(r Range) (Vector, error)                                    { return nil, errUnfinished }
-func AvgOverTime(r Range) (Vector, error)                                { return nil, errUnfinished }
-func SumOverTime(r Range) (Vector, error)                                { return nil, errUnfinished }
-func MinOverTime(r Range) (Vector, error)                                { return nil, errUnfinished }
-func MaxOverTime(r Range) (Vector, error)                                { return nil, errUnfinished }
-func CountOverTime(r Range) (Vector, error)                              { return nil, errUnfinished }
-func LastOverTime(r Range) (Vector, error)                               { return nil, errUnfinished }
-func FirstOverTime(r Range) (Vector, error)                              { return nil, errUnfinished }
-func StddevOverTime(r Range) (Vector, error)                             { return nil, errUnfinished }
-func StdvarOverTime(r Range) (Vector, error)                             { return nil, errUnfinished }
-func PresentOverTime(r Range) (Vector, error)                            { return nil, errUnfinished }
-func MadOverTime(r Range) (Vector, error)                                { return nil, errUnfinished }
-func TsOfMinOverTime(r Range) (Vector, error)                            { return nil, errUnfinished }
-func TsOfMaxOverTime(r Range) (Vector, error)                            { return nil, errUnfinished }
-func TsOfFirstOverTime(r Range) (Vector, error)                          { return nil, errUnfinished }
-func TsOfLastOverTime(r Range) (Vector, error)                           { return nil, errUnfinished }
-func CoveredRate(r Range) (Vector, error)                                { return nil, errUnfinished }
-func QuantileOverTime(q float64, r Range) (Vector, error)                { return nil, errUnfinished }
-func AbsentOverTime(r Range, sel *metric.Selector) (Vector, error)       { return nil, errUnfinished }
-func PredictLinear(r Range, seconds float64) (Vector, error)             { return nil, errUnfinished }
-func DoubleExponentialSmoothing(r Range, sf, tf float64) (Vector, error) { return nil, errUnfinished }
-func Sum(v Vector, g Grouping) (Vector, error)                           { return nil, errUnfinished }
-func Avg(v Vector, g Grouping) (Vector, error)                           { return nil, errUnfinished }
-func Min(v Vector, g Grouping) (Vector, error)                           { return nil, errUnfinished }
-func Max(v Vector, g Grouping) (Vector, error)                           { return nil, errUnfinished }
-func Count(v Vector, g Grouping) (Vector, error)                         { return nil, errUnfinished }
-func Group(v Vector, g Grouping) (Vector, error)                         { return nil, errUnfinished }
-func Stddev(v Vector, g Grouping) (Vector, error)                        { return nil, errUnfinished }
-func Stdvar(v Vector, g Grouping) (Vector, error)                        { return nil, errUnfinished }
-func Topk(k float64, v Vector, g Grouping) (Vector, error)               { return nil, errUnfinished }
-func Bottomk(k float64, v Vector, g Grouping) (Vector, error)            { return nil, errUnfinished }
-func Quantile(q float64, v Vector, g Grouping) (Vector, error)           { return nil, errUnfinished }
-func HistogramQuantile(q float64, v Vector) (Vector, error)              { return nil, errUnfinished }
-func HistogramFraction(lower, upper float64, v Vector) (Vector, error)   { return nil, errUnfinished }
-func HistogramCount(v Vector) (Vector, error)                            { return nil, errUnfinished }
-func HistogramSum(v Vector) (Vector, error)                              { return nil, errUnfinished }
-func HistogramAvg(v Vector) (Vector, error)                              { return nil, errUnfinished }
-func HistogramStddev(v Vector) (Vector, error)                           { return nil, errUnfinished }
-func HistogramStdvar(v Vector) (Vector, error)                           { return nil, errUnfinished }
-func Neg(v Vector) (Vector, error)                                       { return nil, errUnfinished }
-func Abs(v Vector) (Vector, error)                                       { return nil, errUnfinished }
-func Ceil(v Vector) (Vector, error)                                      { return nil, errUnfinished }
-func Floor(v Vector) (Vector, error)                                     { return nil, errUnfinished }
-func Sqrt(v Vector) (Vector, error)                                      { return nil, errUnfinished }
-func Ln(v Vector) (Vector, error)                                        { return nil, errUnfinished }
-func Log2(v Vector) (Vector, error)                                      { return nil, errUnfinished }
-func Log10(v Vector) (Vector, error)                                     { return nil, errUnfinished }
-func Exp(v Vector) (Vector, error)                                       { return nil, errUnfinished }
-func Sgn(v Vector) (Vector, error)                                       { return nil, errUnfinished }
-func Round(v Vector, to float64) (Vector, error)                         { return nil, errUnfinished }
-func Clamp(v Vector, min, max float64) (Vector, error)                   { return nil, errUnfinished }
-func ClampMin(v Vector, min float64) (Vector, error)                     { return nil, errUnfinished }
-func ClampMax(v Vector, max float64) (Vector, error)                     { return nil, errUnfinished }
-func LabelReplace(v Vector, dst, replacement, src, regex string) (Vector, error) {
-	return nil, errUnfinished
-}
-func LabelJoin(v Vector, dst, separator string, src ...string) (Vector, error) {
-	return nil, errUnfinished
-}
-func Binary(op Op, lhs, rhs Vector, m Matching) (Vector, error) { return nil, errUnfinished }
-func BinaryScalar(op Op, v Vector, f float64, scalarOnLeft bool) (Vector, error) {
-	return nil, errUnfinished
-}
-func And(lhs, rhs Vector, m Matching) (Vector, error)    { return nil, errUnfinished }
-func Or(lhs, rhs Vector, m Matching) (Vector, error)     { return nil, errUnfinished }
-func Unless(lhs, rhs Vector, m Matching) (Vector, error) { return nil, errUnfinished }

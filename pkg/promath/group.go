@@ -1,0 +1,109 @@
+package promath
+
+import (
+	"slices"
+
+	"github.com/prometheus/prometheus/model/labels"
+)
+
+// A Grouping says which elements of a vector are aggregated together: those
+// with equal values of Labels (by) or of all labels but those and the metric
+// name (without). The zero value is one group of everything. A label that an
+// element does not have counts as empty.
+type Grouping struct {
+	Without bool
+	Labels  []string
+}
+
+// groups is how a Grouping divides a vector.
+type groups struct {
+	of     []int32         // the group of each element
+	labels []labels.Labels // the labels of each group, in order of first appearance
+}
+
+func (g Grouping) divide(v Vector) groups {
+	names := slices.Clone(g.Labels)
+	if g.Without {
+		names = append(names, labels.MetricName)
+	}
+	k := newKeys(names, g.Without)
+	gs := groups{of: make([]int32, len(v))}
+	b := labels.NewBuilder(labels.EmptyLabels())
+	for i := range v {
+		n, isNew := k.number(v[i].Labels)
+		gs.of[i] = n
+		if !isNew {
+			continue
+		}
+		lset := labels.EmptyLabels()
+		if len(names) > 0 {
+			b.Reset(v[i].Labels)
+			if g.Without {
+				b.Del(names...)
+			} else {
+				b.Keep(names...)
+			}
+			lset = b.Labels()
+		}
+		gs.labels = append(gs.labels, lset)
+	}
+	return gs
+}
+
+// keys numbers label sets from 0 in order of first appearance: those that
+// agree in the chosen labels get the same number.
+type keys struct {
+	names   []string // sorted
+	without bool     // all labels but names are chosen, rather than names
+	numbers map[string]int32
+	buf     []byte
+}
+
+func newKeys(names []string, without bool) *keys {
+	names = slices.Clone(names)
+	slices.Sort(names)
+	return &keys{names: names, without: without, numbers: map[string]int32{}}
+}
+
+// number returns the number of l, and whether it is new.
+func (k *keys) number(l labels.Labels) (n int32, isNew bool) {
+	if len(k.names) == 1 && !k.without {
+		// The value itself is the key, without a copy.
+		value := l.Get(k.names[0])
+		if n, ok := k.numbers[value]; ok {
+			return n, false
+		}
+		return k.add(value), true
+	}
+	k.encode(l)
+	if n, ok := k.numbers[string(k.buf)]; ok {
+		return n, false
+	}
+	return k.add(string(k.buf)), true
+}
+
+// find returns the number of l, if it has one.
+func (k *keys) find(l labels.Labels) (n int32, ok bool) {
+	if len(k.names) == 1 && !k.without {
+		n, ok = k.numbers[l.Get(k.names[0])]
+		return n, ok
+	}
+	k.encode(l)
+	n, ok = k.numbers[string(k.buf)]
+	return n, ok
+}
+
+// encode sets buf to the chosen labels of l.
+func (k *keys) encode(l labels.Labels) {
+	if k.without {
+		k.buf = l.BytesWithoutLabels(k.buf, k.names...)
+	} else {
+		k.buf = l.BytesWithLabels(k.buf, k.names...)
+	}
+}
+
+func (k *keys) add(key string) int32 {
+	n := int32(len(k.numbers))
+	k.numbers[key] = n
+	return n
+}
