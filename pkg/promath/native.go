@@ -15,7 +15,9 @@ import (
 //   - A quantile in the custom bucket +Inf is the bound below it, one in a
 //     lowest custom bucket whose bound is not positive is that bound.
 //   - Observations of NaN count as greater than all others: a quantile among
-//     them is NaN.
+//     them is NaN. Where there are any, or of both +Inf and -Inf, so that the
+//     sum is NaN, other quantiles are unreliable: they are interpolated in the
+//     highest bucket, as Prometheus v0.314.0 does.
 func nativeQuantile(q float64, h *histogram.FloatHistogram) float64 {
 	switch {
 	case q < 0:
@@ -37,8 +39,9 @@ func nativeQuantile(q float64, h *histogram.FloatHistogram) float64 {
 		count float64
 		b     histogram.Bucket[float64]
 	)
-	for it := it(); it.Next(); {
-		b = it.At()
+	walk := it()
+	for walk.Next() {
+		b = walk.At()
 		if b.Count == 0 {
 			continue
 		}
@@ -75,6 +78,13 @@ func nativeQuantile(q float64, h *histogram.FloatHistogram) float64 {
 		rank -= count - b.Count
 	} else {
 		rank = count - rank
+	}
+	if math.IsNaN(h.Sum) {
+		// PromQL goes on to the highest bucket here, while it looks for
+		// observations of NaN to warn of, and takes its count and bounds.
+		for walk.Next() {
+			b = walk.At()
+		}
 	}
 	fraction := rank / b.Count
 	if custom || b.Lower <= 0 && b.Upper >= 0 {
