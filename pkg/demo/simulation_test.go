@@ -23,7 +23,9 @@ type observer struct {
 	window time.Duration
 	urls   []string
 	scrape []observation // oldest first
-	fail   string        // a metric that has no value
+	// increase over the window by series, all pods together.
+	increase map[string]float64
+	fail     string // a metric that has no value
 }
 
 type observation struct {
@@ -46,19 +48,26 @@ func (o *observer) observe() {
 	for o.scrape[0].at.Before(seen.at.Add(-o.window)) {
 		o.scrape = o.scrape[1:]
 	}
+	o.increase = map[string]float64{}
+	for i := range o.scrape[1:] {
+		before, after := o.scrape[i], o.scrape[i+1]
+		for url, pod := range after.pods {
+			past, known := before.pods[url]
+			for series, v := range pod {
+				if known {
+					o.increase[series] += v - past[series]
+				}
+			}
+		}
+	}
 }
 
 // rate sums the increases per second of the series that match.
 func (o *observer) rate(match func(string) bool) float64 {
 	sum := 0.0
-	for i := range o.scrape[1:] {
-		before, after := o.scrape[i], o.scrape[i+1]
-		for url, pod := range after.pods {
-			for series, v := range pod {
-				if past, ok := before.pods[url]; ok && match(series) {
-					sum += v - past[series]
-				}
-			}
+	for _, series := range slices.Sorted(maps.Keys(o.increase)) {
+		if match(series) {
+			sum += o.increase[series]
 		}
 	}
 	return sum / o.scrape[len(o.scrape)-1].at.Sub(o.scrape[0].at).Seconds()
