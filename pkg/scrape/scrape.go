@@ -1,0 +1,257 @@
+// Package scrape reads the statistics of targets over HTTP, and hands the bodies
+// to package exposition.
+//
+// What it asks for, and what it puts up with:
+//
+//   - One GET, HTTP/1.1 over a connection that is kept. Redirects are not
+//     followed, and the proxy settings of the environment are not used.
+//   - The whole scrape ends at Config.Timeout, whatever the target does. A body
+//     ends at Config.BodySizeLimit, unpacked, and the headers at 64 KiB.
+//   - Identity encoding unless gzip is asked for; a target that sends gzip all
+//     the same is understood.
+//   - Certificates are always verified; TLS 1.2 is the least.
+//
+// Every failure is an *Error, whose Reason is fit for a label of a metric and
+// whose text says what happened and what to do. Neither holds credentials, or
+// the query or user of a URL.
+package scrape
+
+import (
+	"compress/gzip"
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gaugeway/gaugeway/pkg/exposition"
+	"github.com/gaugeway/gaugeway/pkg/metric"
+)
+
+// Defaults of a Config.
+const (
+	DefaultTimeout       = 2 * time.Second
+	DefaultBodySizeLimit = 64 << 20
+)
+
+const (
+	maxHeaderBytes = 64 << 10
+	userAgent      = "gaugeway"
+	// idleTimeout is how long a connection is kept between two scrapes; targets
+	// that are scraped less often get a new one each time.
+	idleTimeout = 90 * time.Second
+)
+
+// A Config says how the targets of one source are scraped.
+type Config struct {
+	// Timeout of a scrape; 0 is DefaultTimeout.
+	Timeout time.Duration
+	// BodySizeLimit is the largest body that is read, in bytes, unpacked; 0 is
+	// DefaultBodySizeLimit. The packed body must not be larger either.
+	BodySizeLimit int64
+	// Compression asks for gzip.
+	Compression bool
+	// Params are added to the query of each URL.
+	Params url.Values
+	// TLS is for https URLs. Without it the system's roots are trusted.
+	TLS *TLS
+	// Authorization and BasicAuth are credentials; at most one of them.
+	Authorization *Authorization
+	BasicAuth     *BasicAuth
+	// Protobuf asks for the protobuf format, which alone has native histograms,
+	// in preference to text.
+	Protobuf bool
+	// Now is the clock; nil is time.Now. It gives samples their time and
+	// certificates theirs, not the timeout.
+	Now func() time.Time
+}
+
+// A Scraper scrapes the targets of one source. It is safe for concurrent use.
+type Scraper struct {
+	config    Config
+	header    http.Header     // without credentials
+	transport *http.Transport // not an http.Client: no redirects, no cookies, no URLs in errors
+	bodies    sync.Pool       // of *[]byte
+	unzips    sync.Pool       // of *gzip.Reader
+	size      atomic.Int64    // of the last body
+}
+
+// New returns a Scraper. It reads the TLS files to report what is wrong with
+// them, but not the credentials.
+func New(c Config) (*Scraper, error) {
+	if c.Timeout <= 0 {
+		c.Timeout = DefaultTimeout
+	}
+	if c.BodySizeLimit <= 0 {
+		c.BodySizeLimit = DefaultBodySizeLimit
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if err := checkCredentials(c.Authorization, c.BasicAuth); err != nil {
+		return nil, err
+	}
+	if _, err := c.TLS.load(c.Now); err != nil {
+		return nil, err
+	}
+	return &Scraper{config: c, header: header(c), transport: newTransport(c)}, nil
+}
+
+// Close closes the connections that are kept. Scrapes that run, or that follow,
+// are not disturbed.
+func (s *Scraper) Close() { s.transport.CloseIdleConnections() }
+
+// header returns what every request says.
+func header(c Config) http.Header {
+	formats := []string{
+		"application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5",
+		"application/openmetrics-text;version=0.0.1;q=0.4",
+		"text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3",
+		"text/plain;version=0.0.4;q=0.2",
+		"*/*;q=0.1",
+	}
+	if c.Protobuf {
+		formats = append([]string{"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;escaping=allow-utf-8;q=0.6"}, formats...)
+	}
+	encoding := "identity"
+	if c.Compression {
+		encoding = "gzip"
+	}
+	return http.Header{
+		"Accept":          {strings.Join(formats, ",")},
+		"Accept-Encoding": {encoding},
+		"User-Agent":      {userAgent},
+	}
+}
+
+// newTransport makes what makes the connections, at most one for each scrape that runs, and
+// keeps them.
+func newTransport(c Config) *http.Transport {
+	return &http.Transport{
+		DialTLSContext:         c.TLS.dialer(c.Now),
+		DisableCompression:     true, // what to ask for, and to unpack, is decided here
+		ResponseHeaderTimeout:  c.Timeout,
+		MaxResponseHeaderBytes: maxHeaderBytes,
+		IdleConnTimeout:        idleTimeout,
+	}
+}
+
+// A Result is what a scrape yielded.
+type Result struct {
+	// Batch of samples, of the time when the request was sent. What Parser.Parse
+	// says of its ownership holds here.
+	Batch metric.Batch
+	// Stats of the body.
+	Stats exposition.Stats
+	// Bytes of the body, unpacked.
+	Bytes int
+	// Duration from sending the request to the body's last byte.
+	Duration time.Duration
+}
+
+// Scrape reads one target, whose URL is http or https, and parses the body with
+// the target's parser. An error is always an *Error; the Result then has the
+// Duration, and Bytes and Stats as far as it came. An error that wraps
+// context.Canceled says nothing of the target.
+func (s *Scraper) Scrape(ctx context.Context, target string, p *exposition.Parser) (Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
+	defer cancel()
+
+	request, err := s.request(ctx, target)
+	if err != nil {
+		return Result{}, err
+	}
+	buf := s.buffer()
+	defer s.keep(buf)
+
+	sent := s.config.Now()
+	contentType, err := s.fetch(request, buf)
+	result := Result{Bytes: len(*buf), Duration: s.config.Now().Sub(sent)}
+	if err != nil {
+		return result, err
+	}
+	s.size.Store(int64(len(*buf)))
+
+	result.Batch, result.Stats, err = p.Parse(*buf, contentType, sent.UnixMilli())
+	if err != nil {
+		return result, &Error{Reason: ReasonContent, what: "the body cannot be read", err: err}
+	}
+	return result, nil
+}
+
+// request returns the request for a target, with credentials.
+func (s *Scraper) request(ctx context.Context, target string) (*http.Request, error) {
+	u, err := url.Parse(target)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		// The cause would quote the URL, and with it what its query holds.
+		return nil, &Error{Reason: ReasonConnect, what: "the URL is not valid: give scheme, http or https, host and path"}
+	}
+	if u.User != nil {
+		return nil, &Error{Reason: ReasonCredentials, what: "the URL holds a user: move it to spec.basicAuth"}
+	}
+	if len(s.config.Params) > 0 {
+		query := s.config.Params.Encode()
+		if u.RawQuery != "" {
+			query = u.RawQuery + "&" + query
+		}
+		u.RawQuery = query
+	}
+	request := (&http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: s.header.Clone()}).WithContext(ctx)
+	authorization, err := s.config.authorization()
+	if err != nil {
+		return nil, &Error{Reason: ReasonCredentials, what: "no credentials", err: err}
+	}
+	if authorization != "" {
+		request.Header.Set("Authorization", authorization)
+	}
+	return request, nil
+}
+
+// fetch sends a request and reads the body, unpacked, into buf. It returns the
+// content type.
+func (s *Scraper) fetch(request *http.Request, buf *[]byte) (string, error) {
+	response, err := s.transport.RoundTrip(request)
+	if err != nil {
+		return "", s.transportError(request.Context(), err, "before the answer began")
+	}
+	defer response.Body.Close()
+	if err := statusError(response); err != nil {
+		return "", err
+	}
+	if response.ContentLength > s.config.BodySizeLimit {
+		return "", s.tooLarge()
+	}
+	if err := s.readBody(response, buf); err != nil {
+		return "", err
+	}
+	return response.Header.Get("Content-Type"), nil
+}
+
+// buffer returns an empty buffer that has room for a body like the last.
+func (s *Scraper) buffer() *[]byte {
+	want := int(s.size.Load()) + minRead
+	if buf, ok := s.bodies.Get().(*[]byte); ok && cap(*buf) >= want {
+		*buf = (*buf)[:0]
+		return buf
+	}
+	buf := make([]byte, 0, want)
+	return &buf
+}
+
+// keep makes a buffer available to the next scrape, unless it is much too large
+// for it.
+func (s *Scraper) keep(buf *[]byte) {
+	if cap(*buf) <= 4*(int(s.size.Load())+minRead) {
+		s.bodies.Put(buf)
+	}
+}
+
+// unzip returns a gzip reader that was reset to nothing yet.
+func (s *Scraper) unzip() *gzip.Reader {
+	if z, ok := s.unzips.Get().(*gzip.Reader); ok {
+		return z
+	}
+	return new(gzip.Reader)
+}
