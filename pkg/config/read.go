@@ -12,8 +12,9 @@ import (
 	"strings"
 )
 
-// MaxFileBytes limits a configuration file; a larger one is a finding.
-const MaxFileBytes = 4 << 20
+// MaxFileBytes limits a configuration file, as Kubernetes limits a ConfigMap; a
+// larger one is a finding.
+const MaxFileBytes = 1 << 20
 
 // Objects are the objects of a folder, each valid in itself with its defaults
 // applied, in the order of the files, and what is wrong with the others.

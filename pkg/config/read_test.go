@@ -119,7 +119,7 @@ func TestRead(t *testing.T) {
 			},
 			want: "b",
 			wantFindings: `a.yaml: cannot be read: no such file or directory; correct the link or remove it
-c.yaml: larger than the limit of 4 MiB; split it into several files
+c.yaml: larger than the limit of 1 MiB; split it into several files
 d.yaml: cannot be read: too many levels of symbolic links; make it readable or remove it
 e.yaml: cannot be read: not a regular file; make it readable or remove it
 `,
@@ -127,8 +127,8 @@ e.yaml: cannot be read: not a regular file; make it readable or remove it
 		{
 			name: "the largest file",
 			files: func(t *testing.T, dir string) {
-				text := source("a") + "#"
-				write(t, filepath.Join(dir, "a.yaml"), text+strings.Repeat("x", MaxFileBytes-len(text)))
+				text := source("a")
+				write(t, filepath.Join(dir, "a.yaml"), text+strings.Repeat("\n", MaxFileBytes-len(text)))
 			},
 			want: "a",
 		},
