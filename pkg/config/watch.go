@@ -73,7 +73,8 @@ func (w *Watcher) Run(ctx context.Context, last *Snapshot) error {
 			if r.concerns(event.Name) {
 				timer.Reset(rest.wait(w.Clock.Now()))
 			}
-		case <-notify.Errors: // events were lost
+		case err := <-notify.Errors:
+			_ = err // events were lost; reading again makes up for any reason
 			timer.Reset(rest.wait(w.Clock.Now()))
 		case <-poll.C():
 			timer.Reset(rest.wait(w.Clock.Now()))

@@ -37,7 +37,8 @@ type GatewaySource struct {
 	Spec GatewaySourceSpec `json:"spec"`
 }
 
-// GatewaySourceSpec: field names are those of the Prometheus operator's PodMonitor.
+// GatewaySourceSpec says what is scraped and how. Its field names are those of
+// the Prometheus operator's PodMonitor.
 type GatewaySourceSpec struct {
 	// Static lists the endpoints by URL. Required.
 	Static *StaticTargets `json:"static,omitempty"`

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -55,7 +55,7 @@ func validateExternal(external *ExternalMetric, at *field.Path) field.ErrorList 
 	if external.Name == "" {
 		return field.ErrorList{field.Required(at, "an HPA asks for the metric by this name; write one, such as checkout_p95_latency_seconds")}
 	}
-	if len(path.IsValidPathSegmentName(external.Name)) > 0 || !isExternalName(external.Name) {
+	if len(content.IsPathSegmentName(external.Name)) > 0 || !isExternalName(external.Name) {
 		return field.ErrorList{field.Invalid(at, external.Name, "not a metric name; begin with a letter, _ or : and go on with letters, digits and _ . : -")}
 	}
 	return nil
