@@ -15,6 +15,9 @@ func luaStart(d *document, n *yaml.Node) (line, indent int) {
 		return 0, 0
 	}
 	at := d.place(n)
+	if at.line > len(d.lines) {
+		return 0, 0 // YAML breaks lines at more characters than \n
+	}
 	if n.Style&yaml.LiteralStyle != 0 {
 		return blockStart(d.lines[at.line:], n.Value, at.line+1)
 	}

@@ -184,6 +184,9 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add(kongYAML + "---\n" + metricYAML("load", "load", "|\n    1\n\n    2"))
 	f.Add(kongYAML + "---\n" + metricYAML("load", "load", "&a >\n    1\n    2"))
+	f.Add("#\r#\u2028#\u0085\r\r\n" + kongYAML + metricYAML("load", "load", "|\n    1"))
+	f.Add(strings.ReplaceAll(kongYAML+"---\n"+metricYAML("load", "load", "|\n    v1"), "\n", "\r"))
+	f.Add("# \u2028\u2028\u2028\u2028\n" + metricYAML("load", "load", "v1"))
 	f.Add("\ufeff%YAML 1.1\n---\n" + kongYAML)
 	f.Fuzz(func(t *testing.T, data string) {
 		objects := parsed("a.yaml", data, "b.yaml", kongYAML)
@@ -194,6 +197,9 @@ func FuzzParse(f *testing.F) {
 			return []Finding{m.LuaFinding(strings.Count(m.Spec.Lua, "\n")+1, 1, "m", "c")}
 		})
 		lines := strings.Count(data, "\n") + 1
+		for _, end := range []string{"\r", "\u0085", "\u2028", "\u2029"} { // YAML breaks lines there as well
+			lines += strings.Count(data, end)
+		}
 		for _, finding := range findings {
 			if finding.File == "a.yaml" && (finding.Line < 1 || finding.Line > lines) {
 				t.Errorf("line %d of %d: %s", finding.Line, lines, finding)
