@@ -12,7 +12,6 @@ import (
 	"log"
 	"math/big"
 	"net"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -127,7 +126,7 @@ func serveTLS(t *testing.T, certificate, key string, configure func(*tls.Config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewUnstartedServer(http.HandlerFunc(answer("a 1\n")))
+	server := httptest.NewUnstartedServer(answer("a 1\n"))
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes that fail are the point
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, Time: func() time.Time { return noon }}
 	configure(server.TLS)
