@@ -56,9 +56,10 @@ type Options struct {
 // A Parser reads the bodies of one target. It is not for concurrent use.
 //
 // It numbers the series that it keeps in a metric.Table that grows with each
-// new series. A Table that has gone stale is replaced by a new one, with new
-// numbers, when most of what the Parser remembers was not seen lately (see
-// layout.outdated); the next Batch then has another Table.
+// new series. When more than half of all series that the target ever showed were
+// absent from its last 10 scrapes (or, of more than half a million, from the
+// last), the Parser forgets everything, and the next Batch has a new Table with
+// new numbers.
 type Parser struct {
 	format Format
 	want   func(labels.Labels) bool

@@ -42,6 +42,9 @@ const (
 	// idleTimeout is how long a connection is kept between two scrapes; targets
 	// that are scraped less often get a new one each time.
 	idleTimeout = 90 * time.Second
+	// maxIdle connections are kept to one address, which may have several
+	// targets with a path each.
+	maxIdle = 16
 )
 
 // A Config says how the targets of one source are scraped.
@@ -126,8 +129,8 @@ func header(c Config) http.Header {
 	}
 }
 
-// newTransport makes what makes the connections, at most one for each scrape that runs, and
-// keeps them.
+// newTransport returns what makes the connections, one for each scrape that runs,
+// and keeps them.
 func newTransport(c Config) *http.Transport {
 	return &http.Transport{
 		DialTLSContext:         c.TLS.dialer(c.Now),
@@ -135,6 +138,7 @@ func newTransport(c Config) *http.Transport {
 		ResponseHeaderTimeout:  c.Timeout,
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		IdleConnTimeout:        idleTimeout,
+		MaxIdleConnsPerHost:    maxIdle,
 	}
 }
 
