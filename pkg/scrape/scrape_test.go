@@ -340,7 +340,7 @@ func TestHugeBody(t *testing.T) {
 // counts what is allocated.
 func TestBuffersAreReused(t *testing.T) {
 	const scrapes = 20
-	body := []byte(strings.Repeat("a 1\n", 1<<18))
+	body := []byte(strings.Repeat("# "+strings.Repeat("x", 1021)+"\n", 1<<10))
 	s := scraper(t, Config{})
 	p := exposition.NewParser(exposition.Options{})
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
