@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/pflag"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -66,9 +67,21 @@ func clusterAPI(t *testing.T) *httptest.Server {
 					path != nil && path.Path == "/metrics")
 		})
 	})
+	authority, err := newCertificate(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
 	authentication := corev1.ConfigMap{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "extension-apiserver-authentication", ResourceVersion: "1"},
+		Data: map[string]string{
+			"client-ca-file":                     string(authority.ca),
+			"requestheader-client-ca-file":       string(authority.ca),
+			"requestheader-allowed-names":        `["front-proxy-client"]`,
+			"requestheader-username-headers":     `["X-Remote-User"]`,
+			"requestheader-group-headers":        `["X-Remote-Group"]`,
+			"requestheader-extra-headers-prefix": `["X-Remote-Extra-"]`,
+		},
 	}
 	mux.HandleFunc("GET /api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication", func(w http.ResponseWriter, _ *http.Request) {
 		send(t, w, authentication)
@@ -176,10 +189,18 @@ func TestClusterFlags(t *testing.T) {
 			t.Errorf("%q gives %v, want an error with %q", arguments, err, want)
 		}
 	}
-	f("give --kubeconfig, or --standalone to serve without one")
 	f("--secure-port is 0, choose a port", "--secure-port=0")
 	f("--secure-port 70000 must be between", "--secure-port=70000")
 	f("read --kubeconfig /nonesuch", "--kubeconfig=/nonesuch")
+}
+
+// TestOutsideCluster is not parallel: it changes the environment.
+func TestOutsideCluster(t *testing.T) {
+	t.Setenv("KUBERNETES_SERVICE_HOST", "")
+	want := "give --kubeconfig, or --standalone to serve without one"
+	if _, err := New(newFixture().options); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want an error with %q", err, want)
+	}
 }
 
 // TestClusterPortIsReleased: what fails after the port was opened closes it.

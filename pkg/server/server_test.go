@@ -71,7 +71,7 @@ func newFixture() *fixture {
 }
 
 // standalone starts a standalone server on any port.
-func standalone(t *testing.T, change ...func(*Options)) *fixture {
+func standalone(t testing.TB, change ...func(*Options)) *fixture {
 	t.Helper()
 	f := newFixture()
 	f.options.Standalone = &Standalone{StateDir: t.TempDir()}
@@ -88,7 +88,7 @@ func standalone(t *testing.T, change ...func(*Options)) *fixture {
 }
 
 // start starts the server, and stops it with the test.
-func (f *fixture) start(t *testing.T) {
+func (f *fixture) start(t testing.TB) {
 	t.Helper()
 	var err error
 	if f.Server, err = New(f.options); err != nil {
@@ -108,7 +108,7 @@ func (f *fixture) start(t *testing.T) {
 	})
 }
 
-func httpClient(t *testing.T, config *rest.Config) *http.Client {
+func httpClient(t testing.TB, config *rest.Config) *http.Client {
 	t.Helper()
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
@@ -119,7 +119,7 @@ func httpClient(t *testing.T, config *rest.Config) *http.Client {
 }
 
 // get returns the status and the body of an answer.
-func (f *fixture) get(t *testing.T, client *http.Client, path string, headers ...string) (int, string) {
+func (f *fixture) get(t testing.TB, client *http.Client, path string, headers ...string) (int, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.URL()+path, nil)
 	if err != nil {
@@ -423,6 +423,22 @@ func TestStateFilesOfOthers(t *testing.T) {
 	}
 }
 
+func TestDefaultStateDir(t *testing.T) {
+	t.Parallel()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Skip(err)
+	}
+	f := func(dir, server, want string) {
+		t.Helper()
+		if got, err := stateDir(dir, server); err != nil || got != want {
+			t.Errorf("stateDir(%q, %q) = %q, %v, want %q", dir, server, got, err, want)
+		}
+	}
+	f("", "https://127.0.0.1:16443", filepath.Join(cache, "gaugeway", "standalone-16443"))
+	f("/run/gaugeway", "https://127.0.0.1:16443", "/run/gaugeway")
+}
+
 func TestProbes(t *testing.T) {
 	t.Parallel()
 	var ready, live atomic.Pointer[error]
@@ -493,7 +509,6 @@ func TestNewRefuses(t *testing.T) {
 		{"port taken", func(o *Options) { o.Standalone.BindPort = busy.Addr().(*net.TCPAddr).Port }, "address already in use: choose another port"},
 		{"state folder is a file", func(o *Options) { o.Standalone.StateDir = file }, "make the state folder"},
 		{"registry used before", func(o *Options) { o.Registry = registered }, "once per registry"},
-		{"not in a cluster", func(o *Options) { o.Standalone = nil }, "give --kubeconfig, or --standalone to serve without one"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -509,5 +524,17 @@ func TestNewRefuses(t *testing.T) {
 				t.Errorf("the state folder was left behind: %v", err)
 			}
 		})
+	}
+}
+
+// BenchmarkRead is a read over HTTPS as the HorizontalPodAutoscaler does it,
+// authentication and encoding included.
+func BenchmarkRead(b *testing.B) {
+	f := standalone(b)
+	f.declare(f.entry("demo", "checkout-p95", item(0.25)))
+	for b.Loop() {
+		if code, body := f.get(b, f.client, api+"/namespaces/demo/checkout_p95"); code != http.StatusOK {
+			b.Fatal(code, body)
+		}
 	}
 }

@@ -53,6 +53,7 @@ func (o *Standalone) applyTo(config *genericapiserver.Config, clock clock.Passiv
 		return nil, fmt.Errorf("serve standalone: %w: choose another port", err)
 	}
 	config.SecureServing = &genericapiserver.SecureServingInfo{Listener: listener}
+	config.ExternalAddress = listener.Addr().String()
 
 	serving, err := newCertificate(clock.Now())
 	if err != nil {
