@@ -1,0 +1,384 @@
+package script
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gaugeway/gaugeway/pkg/script/syntax"
+)
+
+// A checker goes through a program's tree without running it. It infers what
+// kinds of values each variable, field and result may have, whatever path is
+// taken, and repeats that until nothing new is learnt; a last pass then reports
+// what is wrong, and records what the program reads.
+type checker struct {
+	name    string
+	library *functionTable
+	limits  Limits
+
+	errs, warnings Errors
+
+	changed bool // something was learnt in this pass
+	final   bool // this is the last pass
+
+	locals  map[*syntax.Local]*value
+	returns map[*syntax.Function]*returned // of the chunk under nil
+	fields  value                          // what any element of any table may be
+	current *syntax.Function
+
+	statics   map[syntax.Expr]any
+	selectors map[string]*selector // by key
+	replaced  map[syntax.Expr]string
+	constants []constant
+	schedules []namedSchedule
+	named     map[string]string // constants' names by what they are
+	used      map[*builtin]bool
+	closures  bool
+	stores    bool
+	reads     readings
+}
+
+// returned is what a function may return.
+type returned struct {
+	values []value
+	open   bool // there may be more, like the last
+	seen   bool // there is a return
+}
+
+func newChecker(library *functionTable, o Options) *checker {
+	return &checker{
+		name:      o.Name,
+		library:   library,
+		limits:    o.Limits,
+		locals:    map[*syntax.Local]*value{},
+		returns:   map[*syntax.Function]*returned{},
+		statics:   map[syntax.Expr]any{},
+		selectors: map[string]*selector{},
+		replaced:  map[syntax.Expr]string{},
+		named:     map[string]string{},
+		used:      map[*builtin]bool{},
+		reads:     newReadings(),
+	}
+}
+
+// maxPasses is beyond what any program needs: each pass but the last learns
+// something, and there is not that much.
+const maxPasses = 1000
+
+func (c *checker) program(p *syntax.Program) {
+	for range maxPasses {
+		c.changed = false
+		c.block(p.Body)
+		if !c.changed {
+			break
+		}
+	}
+	c.final = true
+	c.block(p.Body)
+	c.checkResult(p)
+}
+
+// errorf reports a mistake, in the last pass.
+func (c *checker) errorf(at syntax.Pos, cure, format string, args ...any) {
+	if c.final {
+		c.errs = append(c.errs, &Error{Line: at.Line, Column: at.Column, Message: fmt.Sprintf(format, args...), Cure: cure})
+	}
+}
+
+// fail reports an error of a function as a mistake.
+func (c *checker) fail(at syntax.Pos, err error) {
+	e := &Error{Message: err.Error()}
+	if own, ok := err.(*Error); ok { //nolint:errorlint // cured errors are not wrapped
+		*e = *own
+	}
+	c.errorf(at, e.Cure, "%s", e.Message)
+}
+
+func (c *checker) warnf(at syntax.Pos, cure, format string, args ...any) {
+	if c.final {
+		c.warnings = append(c.warnings, &Error{Line: at.Line, Column: at.Column, Message: fmt.Sprintf(format, args...), Cure: cure})
+	}
+}
+
+func (c *checker) learn(changed bool) { c.changed = c.changed || changed }
+
+// local returns what is known of a local variable.
+func (c *checker) local(l *syntax.Local) *value {
+	v, ok := c.locals[l]
+	if !ok {
+		v = &value{}
+		c.locals[l] = v
+	}
+	return v
+}
+
+func (c *checker) assignLocal(l *syntax.Local, v value) { c.learn(c.local(l).add(v)) }
+
+func (c *checker) declare(l *syntax.Local) {
+	if isReserved(l.Name) {
+		c.errorf(l.Pos, "choose another name", "the name %s is reserved", l.Name)
+	}
+	if l.Uses == 0 && !strings.HasPrefix(l.Name, "_") && !l.Param {
+		c.warnf(l.Pos, "remove it", "the local variable %s is not used", l.Name)
+	}
+}
+
+// isReserved reports whether a name is one of the environment's or of Lua itself.
+func isReserved(name string) bool {
+	return len(name) > 1 && name[0] == '_' && 'A' <= name[1] && name[1] <= 'Z'
+}
+
+func (c *checker) block(body []syntax.Stmt) {
+	for _, s := range body {
+		c.statement(s)
+	}
+}
+
+func (c *checker) statement(s syntax.Stmt) {
+	switch s := s.(type) {
+	case *syntax.LocalStmt:
+		values := c.list(s.Exprs)
+		for i, l := range s.Names {
+			c.declare(l)
+			c.assignLocal(l, values.at(i))
+		}
+	case *syntax.LocalFunction:
+		c.declare(s.Name)
+		c.assignLocal(s.Name, c.functionLiteral(s.Func))
+	case *syntax.Assign:
+		c.assign(s)
+	case *syntax.CallStmt:
+		c.multi(s.Call)
+	case *syntax.Do:
+		c.block(s.Body)
+	case *syntax.While:
+		c.condition(s.Cond)
+		c.block(s.Body)
+	case *syntax.Repeat:
+		c.block(s.Body)
+		c.condition(s.Cond)
+	case *syntax.If:
+		for _, cond := range s.Conds {
+			c.condition(cond)
+		}
+		for _, body := range s.Blocks {
+			c.block(body)
+		}
+	case *syntax.NumericFor:
+		for _, e := range []syntax.Expr{s.Start, s.Limit, s.Step} {
+			if e == nil {
+				continue
+			}
+			if v := c.expr(e); v.kinds != 0 && !v.kinds.has(isNumber|isString) {
+				c.errorf(e.At(), "scalar(v) makes a number of a vector with one element", "the bounds of a loop are numbers, and this is %s", v.kinds.article())
+			}
+		}
+		c.assignLocal(s.Var, value{kinds: isNumber})
+		c.declareLoop(s.Var)
+		c.block(s.Body)
+	case *syntax.GenericFor:
+		c.genericFor(s)
+	case *syntax.Return:
+		c.returnStatement(s)
+	}
+}
+
+func (c *checker) declareLoop(l *syntax.Local) {
+	if isReserved(l.Name) {
+		c.errorf(l.Pos, "choose another name", "the name %s is reserved", l.Name)
+	}
+}
+
+func (c *checker) assign(s *syntax.Assign) {
+	values := c.list(s.Exprs)
+	for i, target := range s.Targets {
+		v := values.at(i)
+		switch t := target.(type) {
+		case *syntax.Name:
+			if t.Local == nil {
+				c.errorf(t.Pos, "write local "+t.Text+" = ...", "globals are read-only")
+				continue
+			}
+			c.assignLocal(t.Local, v)
+		case *syntax.Index:
+			if len(s.Targets) > 1 {
+				c.errorf(t.Pos, "write one assignment for each", "elements of tables are assigned one at a time")
+			}
+			c.store(t, v)
+		}
+	}
+}
+
+// store is t[k] = v.
+func (c *checker) store(t *syntax.Index, v value) {
+	c.stores = true
+	if name, ok := syntax.Strip(t.Object).(*syntax.Name); ok && name.Local == nil && isLibrary(name.Text) {
+		c.errorf(t.Pos, "write a local function", "the functions of %s cannot be changed", name.Text)
+		return
+	}
+	object, key := c.expr(t.Object), c.expr(t.Key)
+	if object.kinds != 0 && !object.kinds.has(isTable) {
+		c.errorf(t.Pos, "map makes a changed vector", "%s cannot be changed", object.kinds.article())
+	}
+	if key.kinds != 0 && !key.kinds.has(isNumber|isString|isBoolean) {
+		c.errorf(t.Key.At(), "use numbers, strings or booleans", "a key of a table is %s", key.kinds.article())
+	}
+	c.learn(c.fields.add(v))
+}
+
+func (c *checker) genericFor(s *syntax.GenericFor) {
+	vars := make([]value, len(s.Vars))
+	if call, b := c.iterator(s.Exprs); b != nil {
+		c.use(b)
+		c.replaced[syntax.Strip(call.Func)] = b.global()
+		args := c.list(call.Args)
+		c.checkArguments(&application{builtin: b, at: call.Pos, args: args, exprs: call.Args})
+		vars[0].kinds = isNumber
+		if b.name == "pairs" {
+			vars[0].kinds |= isString | isBoolean
+			vars[0].anyText = true
+		}
+		if len(vars) > 1 {
+			vars[1] = c.fields
+		}
+	} else {
+		values := c.list(s.Exprs)
+		iterator := values.at(0)
+		if iterator.kinds != 0 && !iterator.kinds.has(isFunction) {
+			c.errorf(s.Exprs[0].At(), "write for i, x in ipairs(t), or each(v, f) for vectors", "the loop iterates over %s", iterator.kinds.article())
+		}
+		results := c.invoke(iterator.functions, values.from(1), s.Pos)
+		for i := range vars {
+			vars[i] = results.at(i)
+		}
+	}
+	for i, l := range s.Vars {
+		c.declareLoop(l)
+		c.assignLocal(l, vars[i])
+	}
+	c.block(s.Body)
+}
+
+// iterator returns the call of pairs or ipairs that a loop is over.
+func (c *checker) iterator(exprs []syntax.Expr) (*syntax.Call, *builtin) {
+	call, ok := exprs[0].(*syntax.Call)
+	if !ok || len(exprs) > 1 {
+		return nil, nil
+	}
+	b, _ := c.builtin(call.Func)
+	if b == nil || b.name != "pairs" && b.name != "ipairs" {
+		return nil, nil
+	}
+	return call, b
+}
+
+func (c *checker) returnStatement(s *syntax.Return) {
+	values := c.list(s.Exprs)
+	if c.current == nil {
+		c.checkReturned(s, values)
+	}
+	r := c.returnsOf(c.current)
+	c.learn(!r.seen || values.open && !r.open)
+	r.open = r.open || values.open
+	for i := range max(len(values.values), len(r.values)) {
+		if i == len(r.values) {
+			missing := value{}
+			if r.seen {
+				missing.kinds = isNil // another return has fewer
+			}
+			r.values = append(r.values, missing)
+		}
+		c.learn(r.values[i].add(values.at(i)))
+	}
+	r.seen = true
+}
+
+func (c *checker) returnsOf(f *syntax.Function) *returned {
+	r, ok := c.returns[f]
+	if !ok {
+		r = &returned{}
+		c.returns[f] = r
+	}
+	return r
+}
+
+// functionLiteral goes through a function's body.
+func (c *checker) functionLiteral(f *syntax.Function) value {
+	if f.Depth > 1 {
+		c.errorf(f.Pos, "define it outside of the other function", "a function is defined within a function")
+	}
+	c.closures = true
+	outer := c.current
+	c.current = f
+	for _, p := range f.Params {
+		c.declareLoop(p)
+	}
+	c.block(f.Body)
+	if !ends(f.Body) {
+		r := c.returnsOf(f)
+		if len(r.values) == 0 {
+			r.values = append(r.values, value{})
+		}
+		c.learn(r.values[0].add(value{kinds: isNil}))
+	}
+	c.current = outer
+	return value{kinds: isFunction, functions: []any{f}}
+}
+
+// ends reports whether statements always return.
+func ends(body []syntax.Stmt) bool {
+	if len(body) == 0 {
+		return false
+	}
+	switch s := body[len(body)-1].(type) {
+	case *syntax.Return:
+		return true
+	case *syntax.Do:
+		return ends(s.Body)
+	case *syntax.If:
+		return len(s.Blocks) > len(s.Conds) && !slices.ContainsFunc(s.Blocks, func(b []syntax.Stmt) bool { return !ends(b) })
+	}
+	return false
+}
+
+// checkReturned checks a return of the chunk.
+func (c *checker) checkReturned(s *syntax.Return, values list) {
+	at := s.Pos
+	if len(s.Exprs) > 0 {
+		at = s.Exprs[0].At()
+	}
+	if len(s.Exprs) > 1 {
+		c.errorf(s.Exprs[1].At(), "return a vector to give several", "a program returns one value")
+	}
+	v := values.at(0)
+	switch {
+	case v.kinds.has(isRange):
+		c.errorf(at, "apply a function that reads ranges, such as rate", "the result is a range")
+	case v.kinds.has(opaque &^ vectorish), v.kinds != 0 && !v.kinds.has(isNumber|vectorish|isNil):
+		c.errorf(at, resultCure, "the result is %s", v.kinds.article())
+	}
+	c.read(v, at, nil)
+}
+
+// checkResult checks what all returns of the chunk say together.
+func (c *checker) checkResult(p *syntax.Program) {
+	if r := c.returns[nil]; r == nil || !r.seen {
+		at := syntax.Pos{Line: 1, Column: 1}
+		if n := len(p.Body); n > 0 {
+			at = p.Body[n-1].At()
+		}
+		c.errorf(at, "write return and the value", "the program returns nothing")
+	} else if len(c.reads.wants) == 0 && len(c.errs) == 0 && !c.reads.dynamic {
+		c.warnf(p.Body[0].At(), "name a metric", "the program reads no series")
+	}
+}
+
+// result is what the chunk returns.
+func (c *checker) result() value {
+	r := c.returns[nil]
+	if r == nil || len(r.values) == 0 {
+		return value{kinds: isNil}
+	}
+	return r.values[0]
+}

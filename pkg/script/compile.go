@@ -1,0 +1,112 @@
+package script
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gaugeway/gaugeway/pkg/script/syntax"
+)
+
+// Compile reads and checks a program: an expression, or statements that end in
+// return. The error is an Errors with all mistakes that were found.
+func Compile(source string, o Options) (*Program, error) {
+	o.Limits = o.Limits.withDefaults()
+	if o.Clock == nil {
+		o.Clock = time.Now //nolint:forbidigo // a watchdog: no result depends on it
+	}
+	if len(source) > o.Limits.SourceBytes {
+		return nil, Errors{{
+			Message: fmt.Sprintf("the program has %d bytes, more than %d", len(source), o.Limits.SourceBytes),
+			Cure:    "split it into several metrics or raise --lua-max-source-bytes",
+		}}
+	}
+	tree, err := syntax.Parse(source, o.Limits.StringBytes)
+	if err != nil {
+		return nil, Errors{positioned(err)}
+	}
+	c := newChecker(&library, o)
+	c.program(tree)
+	if len(c.errs) > 0 {
+		return nil, c.errs.sorted()
+	}
+	p := c.compiled(tree, o)
+	if p.machine, err = newMachine(p); err != nil {
+		return nil, Errors{positioned(err)}
+	}
+	l := p.machine.l
+	l.PushValue(stackMain)
+	err = inspect(l)
+	l.Pop(1)
+	if err != nil {
+		return nil, Errors{positioned(err)}
+	}
+	return p, nil
+}
+
+// compiled makes a program of what the checker found.
+func (c *checker) compiled(tree *syntax.Program, o Options) *Program {
+	result := c.result()
+	p := &Program{
+		name:      o.Name,
+		limits:    o.Limits,
+		clock:     o.Clock,
+		constants: c.constants,
+		schedules: c.schedules,
+		closures:  c.closures,
+		wants:     c.reads.sorted(),
+		reach:     c.reads.reach,
+		full:      c.reads.full,
+		warnings:  c.warnings.sorted(),
+		quantiles: result.quantile && result.kinds.has(isVector),
+	}
+	switch k := result.kinds &^ isNil; {
+	case k == 0:
+		p.result = None
+	case k == isNumber:
+		p.result = Number
+	case k.only(vectorish):
+		p.result = Vector
+	default:
+		p.result = Unknown
+	}
+	for b := range c.used {
+		switch {
+		case b.name == "now":
+			p.usesNow = true
+		case b.run != nil:
+			p.builtins = append(p.builtins, b)
+		}
+	}
+	store := storer()
+	if c.stores {
+		p.builtins = append(p.builtins, store)
+	}
+	slices.SortFunc(p.builtins, func(a, b *builtin) int { return strings.Compare(a.name, b.name) })
+	printer := syntax.Printer{
+		Replace: func(e syntax.Expr) string { return c.replaced[e] },
+		Method: func(m *syntax.Method) string {
+			b := c.library.byName["string."+m.Name]
+			return b.global()
+		},
+		Store: store.global(),
+	}
+	p.source = printer.Print(tree.Body)
+	return p
+}
+
+// positioned makes any error an *Error.
+func positioned(err error) *Error {
+	var own *Error
+	var parse *syntax.Error
+	switch {
+	case errors.As(err, &own):
+		return own
+	case errors.As(err, &parse):
+		e := Error(*parse)
+		return &e
+	}
+	return &Error{Message: err.Error()}
+}

@@ -1,0 +1,66 @@
+package script
+
+import (
+	"slices"
+	"strings"
+)
+
+// kinds is a set of the kinds of values that an expression may have.
+type kinds uint16
+
+const (
+	isNil kinds = 1 << iota
+	isFalse
+	isTrue
+	isNumber
+	isString
+	isTable
+	isFunction
+	isSelector // an instant vector that was not read yet
+	isRange
+	isVector
+	isMatcher  // re"...", neq"...", nre"..."
+	isGrouping // by(...), without(...)
+	isMatching // on(...), ignoring(...), group_left(...), group_right(...)
+	isLabels   // the second argument of callbacks
+
+	isBoolean = isFalse | isTrue
+	vectorish = isSelector | isVector
+	// Values that Lua's own comparisons and conditions get wrong.
+	opaque = vectorish | isRange | isMatcher | isGrouping | isMatching | isLabels
+)
+
+var kindNames = [...]string{
+	"nil", "boolean", "boolean", "number", "string", "table", "function",
+	"vector", "range", "vector", "matcher", "grouping", "matching", "labels",
+}
+
+// String returns the names of the kinds, joined by "or".
+func (k kinds) String() string {
+	var names []string
+	for i, name := range kindNames {
+		if k&(1<<i) != 0 && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return "nothing"
+	}
+	return strings.Join(names, " or ")
+}
+
+// article returns the names with an article: "a number or nil".
+func (k kinds) article() string {
+	switch s := k.String(); {
+	case k == isNil || k == isLabels || s == "nothing":
+		return s
+	default:
+		return "a " + s
+	}
+}
+
+// has reports whether the sets have a kind in common.
+func (k kinds) has(o kinds) bool { return k&o != 0 }
+
+// only reports whether the set is not empty and within another.
+func (k kinds) only(o kinds) bool { return k != 0 && k&^o == 0 }

@@ -1,0 +1,318 @@
+package script
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/Shopify/go-lua"
+	"github.com/prometheus/prometheus/model/labels"
+)
+
+// hookInterval is how many instructions run between two looks at the budgets.
+// Below 100 the looks begin to cost.
+const hookInterval = 100
+
+// The interpreter leaks a little for each closure that captures two variables,
+// so that a machine is replaced after so many runs.
+const (
+	runsWithClosures = 200
+	runsWithout      = 5000
+)
+
+// chunkName stands before the line in the interpreter's messages: "p:3: ...".
+const chunkName = "p"
+
+// Where the metatables of a machine lie in its registry. The interpreter uses
+// 1 and 2 itself.
+const (
+	vectorMetatable = iota + 10
+	opaqueMetatable
+	labelsMetatable
+)
+
+// Where a machine's stack holds what all runs use.
+const (
+	stackMain = iota + 1
+	stackEnvironment
+	stackBase = stackEnvironment
+)
+
+// A machine is an interpreter that is ready to run one program. It serves one
+// run at a time, and nothing that a run does is visible to the next.
+type machine struct {
+	l       *lua.State
+	limits  Limits
+	clock   func() time.Time
+	reach   map[reachKey]int64
+	dynamic map[string]*selector // made by runs; kept so that their addresses last
+	runs    int
+
+	env       Env
+	steps     int
+	idleTicks int // work since the clock was looked at
+	deadline  time.Time
+	memory    int
+	entries   int
+	aborted   error  // ends the run; not to be caught
+	failure   *Error // the last error that a library function raised
+	idle      []labels.Labels
+	window    int64
+}
+
+// newMachine builds an interpreter for the program. The error is a defect: that
+// the source compiles was seen before.
+func newMachine(p *Program) (m *machine, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			m, err = nil, fmt.Errorf("%v", r)
+		}
+	}()
+	m = &machine{l: lua.NewState(), limits: p.limits, clock: p.clock, reach: p.reach, dynamic: map[string]*selector{}}
+	reader := newSlowReader(p.source, p.clock)
+	err = m.l.Load(reader, "="+chunkName, "t")
+	switch {
+	case reader.late: // the interpreter takes it for the end of the source
+		return nil, errSlowCompile
+	case err != nil:
+		return nil, syntaxError(m.l, err)
+	}
+	m.installMetatables()
+	m.l.CreateTable(0, len(p.builtins)+len(p.constants)+len(p.schedules)+1)
+	for _, b := range p.builtins {
+		m.l.PushGoFunction(m.bind(b))
+		m.l.SetField(stackEnvironment, b.global())
+	}
+	for _, c := range p.constants {
+		m.pushValue(c.value)
+		m.l.SetField(stackEnvironment, c.name)
+	}
+	m.l.PushValue(stackEnvironment)
+	if _, ok := lua.SetUpValue(m.l, stackMain, 1); !ok {
+		m.l.Pop(1) // a chunk that names nothing global has no environment
+	}
+	return m, nil
+}
+
+// Run evaluates the program. An error is an *Error, which is the program's own,
+// a *BudgetError, or an *InternalError.
+func (p *Program) Run(env Env) (Value, error) {
+	if p.machine == nil || p.machine.runs >= p.lifetime() {
+		m, err := newMachine(p)
+		if err != nil {
+			return Value{}, &InternalError{Err: err}
+		}
+		p.machine = m
+	}
+	m := p.machine
+	v, err := m.run(p, env)
+	var own *Error
+	if err != nil && !errors.As(err, &own) {
+		p.machine = nil
+	}
+	return v, err
+}
+
+func (p *Program) lifetime() int {
+	if p.closures {
+		return runsWithClosures
+	}
+	return runsWithout
+}
+
+func (m *machine) run(p *Program, env Env) (v Value, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			v, err = Value{}, &InternalError{Err: fmt.Errorf("%v", r)}
+		}
+	}()
+	m.begin(env)
+	l := m.l
+	lua.SetDebugHook(l, m.hook, lua.MaskCount, hookInterval)
+	if p.usesNow {
+		l.PushNumber(float64(env.Now) / 1000)
+		l.SetField(stackEnvironment, nowGlobal)
+	}
+	for _, s := range p.schedules {
+		l.PushBoolean(s.schedule.contains(env.Now))
+		l.SetField(stackEnvironment, s.name)
+	}
+	l.PushValue(stackMain)
+	if err := l.ProtectedCall(0, 1, 0); err != nil {
+		l.SetTop(stackBase)
+		return Value{}, m.classify(err)
+	}
+	v, err = m.result()
+	l.SetTop(stackBase)
+	m.env = Env{}
+	return v, err
+}
+
+func (m *machine) begin(env Env) {
+	m.runs++
+	m.env = env
+	m.steps, m.idleTicks, m.memory, m.entries = 0, 0, 0, 0
+	m.deadline = m.clock().Add(m.limits.WallTime)
+	m.aborted, m.failure, m.idle, m.window = nil, nil, nil, 0
+}
+
+// hook looks at the budgets every hookInterval instructions.
+func (m *machine) hook(l *lua.State, _ lua.Debug) {
+	if m.aborted != nil {
+		m.abort(m.aborted)
+	}
+	if err := m.charge(hookInterval); err != nil {
+		m.abort(err)
+	}
+	if _, deeper := lua.Stack(l, m.limits.Depth); deeper {
+		m.abort(&BudgetError{Budget: "depth", Limit: fmt.Sprintf("%d calls", m.limits.Depth), Flag: "--lua-max-depth"})
+	}
+}
+
+// charge counts steps, and looks at the clock now and then.
+func (m *machine) charge(n int) error {
+	m.steps += n
+	if m.steps > m.limits.Steps {
+		return &BudgetError{Budget: "steps", Limit: strconv.Itoa(m.limits.Steps), Flag: "--lua-max-steps"}
+	}
+	if m.idleTicks += n; m.idleTicks >= hookInterval {
+		m.idleTicks = 0
+		if m.clock().After(m.deadline) {
+			return &BudgetError{Budget: "time", Limit: m.limits.WallTime.String(), Flag: "--lua-max-time"}
+		}
+	}
+	return nil
+}
+
+// chargeSeries counts the work on so many series or samples.
+func (m *machine) chargeSeries(n int) error { return m.charge(1 + n/16) }
+
+// alloc counts memory.
+func (m *machine) alloc(bytes int) error {
+	if m.memory += bytes; m.memory > m.limits.Memory {
+		return &BudgetError{Budget: "memory", Limit: fmt.Sprintf("%d MiB", m.limits.Memory>>20), Flag: "--lua-max-memory"}
+	}
+	return nil
+}
+
+// store counts an entry of a table.
+func (m *machine) store(n int) error {
+	if m.entries += n; m.entries > m.limits.TableEntries {
+		return &BudgetError{Budget: "table entries", Limit: strconv.Itoa(m.limits.TableEntries), Flag: "--lua-max-table-entries"}
+	}
+	return nil
+}
+
+// abort ends the run. What pcall catches is raised again, and until the run has
+// ended the hook fires at every instruction.
+func (m *machine) abort(err error) {
+	if m.aborted == nil {
+		var budget *BudgetError
+		if errors.As(err, &budget) {
+			budget.Line = m.line()
+		}
+		m.aborted = err
+		lua.SetDebugHook(m.l, m.hook, lua.MaskCount, 1)
+	}
+	m.l.PushString("aborted")
+	m.l.Error()
+}
+
+// line returns the line that calls the function that runs, or that runs itself.
+func (m *machine) line() int {
+	for level := 0; level <= 2; level++ {
+		frame, ok := lua.Stack(m.l, level)
+		if !ok {
+			break
+		}
+		if d, ok := lua.Info(m.l, "Sl", frame); ok && d.What != "Go" && d.CurrentLine > 0 {
+			return d.CurrentLine
+		}
+	}
+	return 0
+}
+
+// maxErrorText is how long a message may be.
+const maxErrorText = 1024
+
+// raise makes an error of a library function the program's, with its line.
+func (m *machine) raise(name string, err error) {
+	var budget *BudgetError
+	var internal *InternalError
+	if errors.As(err, &budget) || errors.As(err, &internal) || m.aborted != nil {
+		m.abort(err)
+	}
+	failure := &Error{Message: err.Error()}
+	var detailed *Error
+	if errors.As(err, &detailed) {
+		*failure = *detailed
+	}
+	if name != "" {
+		failure.Message = name + ": " + failure.Message
+	}
+	if len(failure.Message) > maxErrorText {
+		failure.Message = failure.Message[:maxErrorText] + "..."
+	}
+	failure.Line = m.line()
+	m.failure = failure
+	m.l.PushString(fmt.Sprintf("%s:%d: %s", chunkName, failure.Line, failure.Message))
+	m.l.Error()
+}
+
+// classify makes what ended a run the error that Run returns.
+func (m *machine) classify(err error) error {
+	if m.aborted != nil {
+		return m.aborted
+	}
+	var own lua.RuntimeError
+	switch {
+	case errors.As(err, &own):
+		return m.ownError(string(own))
+	case errors.Is(err, lua.ErrorError):
+		return &Error{Message: "errors in the handling of errors"}
+	}
+	return &InternalError{Err: err}
+}
+
+// ownError reads a message of the form "p:3: text".
+func (m *machine) ownError(text string) *Error {
+	line := 0
+	if rest, ok := strings.CutPrefix(text, chunkName+":"); ok {
+		if number, message, ok := strings.Cut(rest, ": "); ok {
+			if n, err := strconv.Atoi(number); err == nil {
+				line, text = n, message
+			}
+		}
+	}
+	if f := m.failure; f != nil && f.Line == line && f.Message == text {
+		return f
+	}
+	message, cure := explain(text)
+	return &Error{Line: line, Message: message, Cure: cure}
+}
+
+// explain rewrites a message of the interpreter. It often names the wrong
+// variable, so names are left out.
+func explain(text string) (message, cure string) {
+	for _, what := range [...]string{"call", "index", "perform arithmetic on", "get length of", "concatenate"} {
+		if rest, ok := strings.CutPrefix(text, "attempt to "+what+" "); ok {
+			if i := strings.LastIndex(rest, "(a "); i >= 0 {
+				rest = strings.TrimSuffix(rest[i+1:], ")")
+			}
+			if rest == "a nil value" {
+				cure = "nil is what has no data"
+			}
+			return "attempt to " + what + " " + rest, cure
+		}
+	}
+	switch text {
+	case "Go stack overflow", "stack overflow":
+		return "calls nest too deep", "use a loop"
+	}
+	if len(text) > maxErrorText {
+		text = text[:maxErrorText] + "..."
+	}
+	return text, ""
+}

@@ -1,0 +1,129 @@
+package script
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/gaugeway/gaugeway/pkg/metric"
+)
+
+// A selector is a value of a program: an instant vector that is yet to be read
+// or, where Range is not 0, a range. It is immutable, so that its address names
+// it to Data.
+type selector struct {
+	metric.Selector
+	history bool // reads Env.History
+	own     bool // is made from `self`
+
+	shapes *shapes // in which a percentile finds its name; made when first asked for
+}
+
+// key is equal for selectors that read the same.
+func (s *selector) key() string {
+	source := ""
+	if s.history {
+		source = "history "
+	}
+	return source + s.String() + "[" + strconv.FormatInt(s.Range, 10) + ":" + strconv.FormatInt(s.Offset, 10) + "]"
+}
+
+// source prints the selector as it is written in programs.
+func (s *selector) source() string {
+	var b strings.Builder
+	switch {
+	case s.own:
+		b.WriteString("self")
+	case s.history:
+		fmt.Fprintf(&b, "metric%q", s.Name)
+	case model.LegacyValidation.IsValidMetricName(s.Name) && strings.Count(s.Name, ":") == 0:
+		b.WriteString(s.Name)
+	default:
+		fmt.Fprintf(&b, "series%q", s.Name)
+	}
+	if s.Range > 0 {
+		fmt.Fprintf(&b, "[%q]", formatDuration(s.Range))
+	}
+	return b.String()
+}
+
+func formatDuration(ms int64) string {
+	return model.Duration(time.Duration(ms) * time.Millisecond).String()
+}
+
+// parseDuration reads a PromQL duration: 30s, 5m, 1h30m.
+func parseDuration(text string) (int64, error) {
+	d, err := model.ParseDuration(text)
+	if err != nil || d == 0 {
+		return 0, fmt.Errorf("%q is no duration", text)
+	}
+	return time.Duration(d).Milliseconds(), nil
+}
+
+// window returns the range of the selector that is as long as text says.
+func (s *selector) window(text string) (*selector, error) {
+	if s.Range > 0 {
+		return nil, fmt.Errorf("%s has a range already", s.source())
+	}
+	d, err := parseDuration(text)
+	if err != nil {
+		return nil, err
+	}
+	out := s.derive()
+	out.Range = d
+	return out, nil
+}
+
+// back returns the selector shifted back by the duration in text.
+func (s *selector) back(text string) (*selector, error) {
+	d, err := parseDuration(text)
+	if err != nil {
+		return nil, err
+	}
+	out := s.derive()
+	out.Offset += d
+	return out, nil
+}
+
+// match returns the selector narrowed by matchers.
+func (s *selector) match(matchers []*labels.Matcher) *selector {
+	out := s.derive()
+	out.Matchers = slices.Concat(s.Matchers, matchers)
+	slices.SortStableFunc(out.Matchers, func(a, b *labels.Matcher) int {
+		if c := strings.Compare(a.Name, b.Name); c != 0 {
+			return c
+		}
+		return strings.Compare(a.String(), b.String())
+	})
+	return out
+}
+
+func (s *selector) derive() *selector {
+	return &selector{Selector: s.Selector, history: s.history, own: s.own}
+}
+
+// A pattern is re"...", nre"..." or neq"...": a matcher without its label.
+type pattern struct {
+	op   labels.MatchType
+	text string
+}
+
+// newMatcher makes a matcher for a label.
+func newMatcher(label string, p pattern) (*labels.Matcher, error) {
+	if !model.UTF8Validation.IsValidLabelName(label) {
+		return nil, fmt.Errorf("%q is no label name", label)
+	}
+	if label == labels.MetricName {
+		return nil, fmt.Errorf("the metric's name is not matched: write series\"name\"{}")
+	}
+	m, err := labels.NewMatcher(p.op, label, p.text)
+	if err != nil {
+		return nil, fmt.Errorf("the regular expression %q is malformed: %w", p.text, err)
+	}
+	return m, nil
+}
