@@ -67,30 +67,40 @@ func newKeys(names []string, without bool) *keys {
 
 // number returns the number of l, and whether it is new.
 func (k *keys) number(l labels.Labels) (n int32, isNew bool) {
-	if len(k.names) == 1 && !k.without {
-		// The value itself is the key, without a copy.
-		value := l.Get(k.names[0])
-		if n, ok := k.numbers[value]; ok {
-			return n, false
-		}
-		return k.add(value), true
-	}
-	k.encode(l)
-	if n, ok := k.numbers[string(k.buf)]; ok {
+	n, ok := k.find(l)
+	if ok {
 		return n, false
 	}
-	return k.add(string(k.buf)), true
+	n = int32(len(k.numbers))
+	if value, ok := k.single(l); ok {
+		k.numbers[value] = n
+	} else {
+		k.numbers[string(k.buf)] = n // as find encoded it
+	}
+	return n, true
 }
 
 // find returns the number of l, if it has one.
 func (k *keys) find(l labels.Labels) (n int32, ok bool) {
-	if len(k.names) == 1 && !k.without {
-		n, ok = k.numbers[l.Get(k.names[0])]
+	if value, single := k.single(l); single {
+		n, ok = k.numbers[value]
 		return n, ok
 	}
 	k.encode(l)
 	n, ok = k.numbers[string(k.buf)]
 	return n, ok
+}
+
+// single returns what decides where at most one label is chosen: its value
+// itself, without a copy.
+func (k *keys) single(l labels.Labels) (value string, ok bool) {
+	switch {
+	case k.without || len(k.names) > 1:
+		return "", false
+	case len(k.names) == 0:
+		return "", true
+	}
+	return l.Get(k.names[0]), true
 }
 
 // encode sets buf to the chosen labels of l.
@@ -100,10 +110,4 @@ func (k *keys) encode(l labels.Labels) {
 	} else {
 		k.buf = l.BytesWithLabels(k.buf, k.names...)
 	}
-}
-
-func (k *keys) add(key string) int32 {
-	n := int32(len(k.numbers))
-	k.numbers[key] = n
-	return n
 }

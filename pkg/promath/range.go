@@ -34,14 +34,14 @@ func (r *Range) seconds() float64 {
 // order is that of the series.
 func Instant(series []metric.Series, at, lookback int64) Vector {
 	var out Vector
-	w := window{end: at}
+	w := window{start: at - lookback, end: at}
 	for i := range series {
 		s := &series[i]
-		_, hi := w.rows(s.T)
-		row := hi - 1
-		if row < 0 || s.T[row] <= at-lookback {
+		lo, hi := w.rows(s.T)
+		if lo == hi {
 			continue
 		}
+		row := hi - 1
 		sample := Sample{Labels: s.Labels, F: s.F[row]}
 		if s.H != nil && s.H[row] != nil {
 			sample.F, sample.H = 0, s.H[row]
