@@ -1,0 +1,95 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
+	"github.com/gaugeway/gaugeway/pkg/config"
+	"github.com/gaugeway/gaugeway/pkg/script"
+)
+
+type checkOptions struct {
+	hpa    bool
+	limits script.Limits
+}
+
+func newCheckCommand() *cobra.Command {
+	o := checkOptions{limits: script.DefaultLimits()}
+	cmd := &cobra.Command{
+		Use:   "check DIR",
+		Short: "Find what is wrong with a configuration",
+		Long: `Read the GatewaySource and GatewayMetric objects in the YAML files of a folder as
+serve would, compile their Lua, and print all that is wrong, each with the place,
+the field and the cure. Nothing is scraped and no cluster is needed.
+
+It exits with 0 if nothing is wrong (warnings may be printed), with 1 if
+something is, and with 2 if the folder cannot be read or holds no object.`,
+		Example: `  gaugeway check ./gaugeway
+  gaugeway check ./gaugeway --hpa`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return o.run(args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&o.hpa, "hpa", false, "print for each valid metric what to write under spec.metrics of an HPA, and all else to standard error")
+	addLimitFlags(f, &o.limits)
+	return cmd
+}
+
+func (o *checkOptions) run(dir string, out, errOut io.Writer) error {
+	snapshot, findings, err := config.Load(dir, compileCheck(o.limits))
+	if err != nil {
+		return exitError{code: exitFailed, err: err}
+	}
+	if len(snapshot.Sources)+len(snapshot.Metrics)+len(findings) == 0 {
+		return exitError{code: exitFailed, err: fmt.Errorf("nothing to check in %s: no .yaml or .yml file in it holds an object", dir)}
+	}
+	report := out
+	if o.hpa { // whose output is for pasting
+		report = errOut
+	}
+	wrong, warnings := 0, 0
+	for _, f := range findings {
+		fmt.Fprintln(report, f)
+		if f.Warning {
+			warnings++
+		} else {
+			wrong++
+		}
+	}
+	for _, m := range snapshot.Metrics {
+		if o.hpa {
+			printStanza(out, m.GatewayMetric)
+		} else {
+			fmt.Fprintf(report, "%s/%s: ok, external metric %s\n", m.Namespace, m.Name, m.Spec.External.Name)
+		}
+	}
+	fmt.Fprintf(report, "valid sources: %d, valid metrics: %d, wrong: %d, warnings: %d\n", len(snapshot.Sources), len(snapshot.Metrics), wrong, warnings)
+	if wrong > 0 {
+		return exitError{code: exitFindings}
+	}
+	return nil
+}
+
+// printStanza prints what an HPA writes to scale on a metric. A Level is
+// compared as it is; a Total is divided by the number of pods. The target has
+// to be chosen: TARGET is not a quantity, so that nobody applies it by mistake.
+func printStanza(out io.Writer, m *v1alpha1.GatewayMetric) {
+	kind, field, meaning := "Value", "value", "the level to hold"
+	if m.Spec.Type == v1alpha1.TypeTotal {
+		kind, field, meaning = "AverageValue", "averageValue", "what one pod is to take of the total"
+	}
+	fmt.Fprintf(out, `# %s/%s is a %s; the HPA must be in namespace %s
+- type: External
+  external:
+    metric:
+      name: %q
+    target:
+      type: %s
+      %s: TARGET # %s, such as "100" or 250m
+`, m.Namespace, m.Name, m.Spec.Type, m.Namespace, m.Spec.External.Name, kind, field, meaning)
+}
