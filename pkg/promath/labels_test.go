@@ -17,6 +17,7 @@ func TestLabelReplace(t *testing.T) {
 	f("app", "${app}!", "pod", "(?P<app>k.*)-.*", `{__name__="x", app="kong!", pod="kong-1"} 1; {__name__="x", pod="nginx-2"} h2`)
 	f("app", "x", "pod", "kong", `{__name__="x", pod="kong-1"} 1; {__name__="x", pod="nginx-2"} h2`) // anchored
 	f("app", "x", "none", "", `{__name__="x", app="x", pod="kong-1"} 1; {__name__="x", app="x", pod="nginx-2"} h2`)
+	check(t, text(promath.LabelReplace(vectorOf(t, `{a="x\ny"} 1`), "a", "z", "a", "x.y")), `{a="z"} 1`)
 	f("pod", "", "pod", "kong.*", `{__name__="x"} 1; {__name__="x", pod="nginx-2"} h2`)
 	f("__name__", "y", "pod", "kong.*", `{__name__="y", pod="kong-1"} 1; {__name__="x", pod="nginx-2"} h2`)
 	f("app", "$1", "pod", "(", "error: invalid regular expression \"(\" in label_replace: error parsing regexp: missing closing ): `^(?s:()$`")

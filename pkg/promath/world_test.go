@@ -228,7 +228,7 @@ func (w *world) classicHistogram(target int, name string, lset ...string) {
 		slices.Sort(bounds)
 		bounds = slices.Compact(bounds)
 	}
-	step, drift := float64(w.rnd.Intn(5)), w.one(3)
+	step, drift, equal := float64(w.rnd.Intn(5)), w.one(3), w.one(4)
 	for i, le := range bounds {
 		if w.one(20) {
 			continue
@@ -240,6 +240,10 @@ func (w *world) classicHistogram(target int, name string, lset ...string) {
 			gen = func() func() row {
 				v := 0.0
 				return func() row {
+					if equal { // but for rounding errors, and a little more
+						v++
+						return row{f: v * (1 + w.rnd.Float64()*4e-12)}
+					}
 					v += step * float64(i)
 					if drift && w.one(5) {
 						v -= w.rnd.Float64() * 1e-12
