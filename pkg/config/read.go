@@ -33,8 +33,9 @@ type fingerprint [sha256.Size]byte
 // Read reads every *.yaml and *.yml file of a folder and of the folders in it.
 // Hidden files and folders are left out, so that the ..data folder of a mounted
 // ConfigMap is read once, through the links to it; so is a second link to a file
-// already read. A file that cannot be read is a finding; the error says that the
-// folder itself cannot.
+// already read. A document with tests, which is what gaugeway test reads, is no
+// object and left out as well. A file that cannot be read is a finding; the error
+// says that the folder itself cannot.
 func Read(dir string) (*Objects, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -50,7 +51,7 @@ func Read(dir string) (*Objects, error) {
 	slices.Sort(w.files)
 
 	objects := &Objects{Findings: w.findings, folders: w.folders}
-	p := parser{objects: objects, first: map[string]*Origin{}}
+	p := newParser(objects)
 	hash := sha256.New()
 	for _, file := range w.files {
 		data, err := readFile(file)

@@ -62,9 +62,10 @@ func (w *walker) walk(n *yaml.Node, t reflect.Type, path string) {
 
 // leaf checks a value of a type that decodes itself, such as a duration.
 func (w *walker) leaf(n *yaml.Node, t reflect.Type, path string) {
+	value := reflect.New(t).Interface().(json.Unmarshaler)
 	data, err := json.Marshal(plain(n))
 	if err == nil {
-		err = reflect.New(t).Interface().(json.Unmarshaler).UnmarshalJSON(data)
+		err = value.UnmarshalJSON(data)
 	}
 	if err == nil {
 		return
@@ -79,7 +80,11 @@ func (w *walker) leaf(n *yaml.Node, t reflect.Type, path string) {
 	case quantityType:
 		w.found(n, path, "bad quantity "+given, `write a number, if need be with a suffix, such as "10", 500m or 64Mi`)
 	default:
-		w.found(n, path, "bad value "+given, "write it as Kubernetes prints it")
+		cure := "write it as Kubernetes prints it"
+		if c, ok := value.(interface{ Cure() string }); ok {
+			cure = c.Cure()
+		}
+		w.found(n, path, "bad value "+given, cure)
 	}
 }
 
