@@ -16,6 +16,6 @@ fi
 for folder in $folders; do
 	for target in $(go test -list '^Fuzz' "./$folder" | grep '^Fuzz'); do
 		echo "--- $folder $target"
-		go test -run '^$' -fuzz "^$target\$" -fuzztime "$fuzztime" "./$folder"
+		go test -run '^$' -fuzz "^$target\$" -fuzzminimizetime 5x -fuzztime "$fuzztime" "./$folder"
 	done
 done

@@ -84,7 +84,7 @@ func (g *gateway) reload() {
 func (g *gateway) configure() {
 	g.t.Helper()
 	g.generation++
-	lua, err := filepath.Abs("testdata")
+	lua, err := filepath.Abs("../../docs/examples/nginx-lua")
 	if err != nil {
 		g.t.Fatal(err)
 	}

@@ -130,7 +130,7 @@ func BenchmarkFunctions(b *testing.B) {
 	}{
 		{"Instant", func() (promath.Vector, error) { return promath.Instant(series, benchmarkAt, 10_000), nil }},
 		{"Rate", func() (promath.Vector, error) { return promath.Rate(r) }},
-		{"CoveredRate", func() (promath.Vector, error) { return promath.CoveredRate(r) }},
+		{"CoveredRate", func() (promath.Vector, error) { return promath.CoveredRate(r, promath.Grouping{}) }},
 		{"AvgOverTime", func() (promath.Vector, error) { return promath.AvgOverTime(r) }},
 		{"Sum", func() (promath.Vector, error) { return promath.Sum(rated, promath.Grouping{}) }},
 		{"SumByLe", func() (promath.Vector, error) {

@@ -1,6 +1,8 @@
 package promath
 
 import (
+	"slices"
+
 	"github.com/prometheus/prometheus/model/histogram"
 
 	"github.com/gaugeway/gaugeway/pkg/metric"
@@ -35,14 +37,23 @@ import (
 // known is how fast the counter rose until then: that stays until the last
 // sample has left the window.
 //
+// The rates of a group are meant to be added up, and a target that came or went
+// within the window did not serve during all of it: its rate counts for the
+// share of the window in which it was there. So the sum over a rollout, where
+// each pod that goes is replaced by one that comes, stays what it was. The
+// window of a group begins when the first of its series does, so a group that
+// is new, or the only one, is right from its second scrape on; it ends with the
+// newest row of all series.
+//
 // So flat counters of answering targets give 0. NaN and Inf among the samples
 // make the result NaN or infinite. Native histograms yield histograms, of gauge
 // type; series that mix them with floats, or exponential with custom buckets,
 // get no value.
-func CoveredRate(r Range) (Vector, error) {
+func CoveredRate(r Range, g Grouping) (Vector, error) {
 	c := coverage{series: r.Series, window: window{start: r.Start, end: r.End}}
 	names := newStripper(metadataLabels)
-	var out Vector
+	out := make(Vector, 0, len(r.Series))
+	spans := make([]span, 0, len(r.Series))
 	for i := range r.Series {
 		span, ok := c.span(&r.Series[i])
 		if !ok {
@@ -52,19 +63,56 @@ func CoveredRate(r Range) (Vector, error) {
 		if !ok {
 			continue
 		}
-		seconds := float64(span.end-span.begin) / 1000
-		if s.H != nil {
-			s.H.Div(seconds)
-		} else {
-			s.F /= seconds
-		}
-		if out == nil {
-			out = make(Vector, 0, len(r.Series)-i)
-		}
-		s.Labels = names.strip(r.Series[i].Labels)
+		s.Labels = r.Series[i].Labels
 		out = append(out, s)
+		spans = append(spans, span)
+	}
+	weigh(spans, g, out, r.Start)
+	for i := range out {
+		out[i].Labels = names.strip(out[i].Labels)
 	}
 	return names.checked(out)
+}
+
+// weigh divides each increase by the seconds its span covers, and multiplies it
+// by the share of its group's window in which its target was there.
+func weigh(spans []span, g Grouping, out Vector, start int64) {
+	end := int64(0)
+	partial := false
+	for i := range spans {
+		end = max(end, spans[i].newest)
+		partial = partial || spans[i].gone || spans[i].begin > start
+	}
+	var of groups
+	var begins []int64
+	if partial {
+		of = g.divide(out)
+		begins = slices.Repeat([]int64{end}, len(of.labels))
+		for i, n := range of.of {
+			begins[n] = min(begins[n], max(spans[i].begin, start))
+		}
+	}
+	for i := range spans {
+		s := &spans[i]
+		seconds := float64(s.end-s.begin) / 1000
+		if partial {
+			from, to, first := max(s.begin, start), end, begins[of.of[i]]
+			if s.gone {
+				to = s.newest
+			}
+			if s.unknown {
+				from = first
+			}
+			if share := float64(to-from) / float64(end-first); share < 1 {
+				seconds /= share
+			}
+		}
+		if out[i].H != nil {
+			out[i].H.Div(seconds)
+		} else {
+			out[i].F /= seconds
+		}
+	}
 }
 
 // A span is the part of a series over which it is known how much it rose.
@@ -72,7 +120,10 @@ type span struct {
 	*metric.Series
 	first, last int   // rows, both samples
 	fromZero    bool  // the counter was 0 before first
+	unknown     bool  // the series was there before, but not kept
+	gone        bool  // the target departed, at newest
 	begin, end  int64 // the time covered
+	newest      int64 // the last row in the window, or the one at which the target departed
 }
 
 // coverage finds the spans of the series of one Range.
@@ -91,7 +142,7 @@ func (c *coverage) span(s *metric.Series) (span, bool) {
 	if last < 0 {
 		return span{}, false
 	}
-	sp := span{Series: s, last: last, end: s.T[last]}
+	sp := span{Series: s, last: last, end: s.T[last], newest: s.T[hi-1]}
 	if base := lastSample(s, 0, lo); base >= 0 {
 		sp.first, sp.begin = base, s.T[base]
 	} else {
@@ -104,13 +155,18 @@ func (c *coverage) span(s *metric.Series) (span, bool) {
 		}
 		sp.fromZero = zero < sp.first
 		sp.begin = s.T[zero]
+		sp.unknown = zero > 0 && metric.IsUnknown(s.F[zero-1])
 		if !sp.fromZero && sp.first == last {
 			return span{}, false
 		}
 	}
 	if last < hi-1 {
-		if row := c.lastAnswer(s.T); row > last && !metric.IsUnknown(s.F[row]) {
+		row := c.lastAnswer(s.T)
+		if row > last && !metric.IsUnknown(s.F[row]) {
 			sp.end = s.T[row]
+		}
+		if row < hi-1 {
+			sp.gone, sp.newest = true, s.T[row+1]
 		}
 	}
 	return sp, true

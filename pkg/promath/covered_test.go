@@ -2,6 +2,7 @@ package promath_test
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/gaugeway/gaugeway/pkg/promath"
@@ -80,19 +81,46 @@ func TestCoveredRate(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			check(t, text(promath.CoveredRate(rangeOf(t, tc.start, tc.end, tc.series))), tc.want)
+			check(t, text(promath.CoveredRate(rangeOf(t, tc.start, tc.end, tc.series), promath.Grouping{})), tc.want)
 		})
 	}
 }
 
-// TestCoveredRateOfOtherTargets: what other targets answer says nothing about
-// the one that is gone.
-func TestCoveredRateOfOtherTargets(t *testing.T) {
+// TestCoveredRateOfTargetsThatComeAndGo: a target counts for the share of the
+// window in which it was there, so that the sum over a rollout stays.
+func TestCoveredRateOfTargetsThatComeAndGo(t *testing.T) {
 	t.Parallel()
-	r := rangeOf(t, 0, 3, `x{pod="a"} 0 10 _ _`)
-	r.Series = append(r.Series, seriesOf(t, `x{pod="b"} 0 10 20 30`)...)
-	check(t, text(promath.CoveredRate(r)), `{pod="a"} 1
-	                                        {pod="b"} 1`)
+	f := func(name string, start, end float64, g promath.Grouping, want string, targets ...string) {
+		t.Helper()
+		var r promath.Range
+		for _, series := range targets {
+			part := rangeOf(t, start, end, strings.ReplaceAll(series, ".", "_"))
+			// Rows written as a dot are before the target's first.
+			first := strings.Count(series, ".")
+			for i := range part.Series {
+				s := &part.Series[i]
+				s.T, s.F = s.T[first:], s.F[first:]
+				if s.H != nil {
+					s.H = s.H[first:]
+				}
+			}
+			r.Start, r.End, r.Now = part.Start, part.End, part.Now
+			r.Series = append(r.Series, part.Series...)
+		}
+		v, err := promath.CoveredRate(r, g)
+		if got := strings.TrimSpace(text(v, err)); got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+	all, byPod := promath.Grouping{}, promath.Grouping{Labels: []string{"pod"}}
+	f("one goes", 0, 4, all, "{pod=\"a\"} 0.5\n{pod=\"b\"} 1", `x{pod="a"} 0 10 _ _ _`, `x{pod="b"} 0 10 20 30 40`)
+	f("the last one to go", 0, 4, all, "{pod=\"a\"} 1", `x{pod="a"} 0 10 _ _ _`)
+	f("one comes", 0, 4, all, "{pod=\"a\"} 1\n{pod=\"b\"} 0.5", `x{pod="a"} 0 10 20 30 40`, `x{pod="b"} . . 0 10 20`)
+	f("a new group is right at once", 0, 4, byPod, "{pod=\"a\"} 1\n{pod=\"b\"} 1", `x{pod="a"} 0 10 20 30 40`, `x{pod="b"} . . 0 10 20`)
+	f("one replaces another", 0, 4, all, "{pod=\"a\"} 0.5\n{pod=\"b\"} 0.5", `x{pod="a"} 0 10 _ _ _`, `x{pod="b"} . . 0 10 20`)
+	f("all are new", -6, 2, all, "{pod=\"a\"} 1\n{pod=\"b\"} 1", `x{pod="a"} 0 10 20`, `x{pod="b"} 0 10 20`)
+	f("not kept before", 0, 4, all, "{pod=\"a\"} 1\n{pod=\"b\"} 1", `x{pod="a"} 0 10 20 30 40`, `x{pod="b"} ? ? 0 10 20`)
+	f("a histogram", 0, 4, all, "{pod=\"a\"} h0.5\n{pod=\"b\"} h1", `x{pod="a"} h0 h10 _ _ _`, `x{pod="b"} h0 h10 h20 h30 h40`)
 }
 
 // TestCoveredRateOfSteadyCounter: a counter that rises evenly has one rate,
@@ -100,7 +128,7 @@ func TestCoveredRateOfOtherTargets(t *testing.T) {
 func TestCoveredRateOfSteadyCounter(t *testing.T) {
 	t.Parallel()
 	r := rangeOf(t, 1, 7, `x 100 110 120 130 140 150 160 170`)
-	covered, err := promath.CoveredRate(r)
+	covered, err := promath.CoveredRate(r, promath.Grouping{})
 	if err != nil {
 		t.Fatal(err)
 	}

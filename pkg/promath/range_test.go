@@ -66,7 +66,7 @@ func TestDuplicates(t *testing.T) {
 	f(promath.Rate(rangeOf(t, 0, 2, `x{a="1"} 1 2 3
 	                                 y{a="1"} 1 2 3`)))
 	f(promath.CoveredRate(rangeOf(t, 0, 2, `x{a="1"} 1 2 3
-	                                        y{a="1"} 1 2 3`)))
+	                                        y{a="1"} 1 2 3`), promath.Grouping{}))
 	f(promath.Rate(rangeOf(t, 0, 2, `x{__unit__="s", a="1"} 1 2 3
 	                                 x{a="1"} 1 2 3`)))
 	f(promath.Rate(rangeOf(t, 0, 2, `x{a="1"} 1 2 3

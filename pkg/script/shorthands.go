@@ -25,11 +25,13 @@ func shorthandFunctions() []*builtin {
 				if err != nil {
 					return 0, err
 				}
-				v, err := promath.CoveredRate(r)
-				if err != nil {
-					return 0, err
-				}
-				return m.aggregate(n, 2, func(g promath.Grouping) (promath.Vector, error) { return promath.Sum(v, g) })
+				return m.aggregate(n, 2, func(g promath.Grouping) (promath.Vector, error) {
+					v, err := promath.CoveredRate(r, g)
+					if err != nil {
+						return nil, err
+					}
+					return promath.Sum(v, g)
+				})
 			},
 		},
 	}
@@ -220,13 +222,15 @@ func histogramsOnly(series []metric.Series) []metric.Series {
 }
 
 func classicPercentiles(r promath.Range, q float64, g promath.Grouping) ([]percentileGroup, error) {
-	rates, err := promath.CoveredRate(r)
+	whole, withLe := g, g // a histogram, and each of its buckets
+	if g.Without {
+		whole.Labels = append([]string{labels.BucketLabel}, g.Labels...)
+	} else {
+		withLe.Labels = append([]string{labels.BucketLabel}, g.Labels...)
+	}
+	rates, err := promath.CoveredRate(r, whole)
 	if err != nil {
 		return nil, err
-	}
-	withLe := g
-	if !g.Without {
-		withLe.Labels = append([]string{labels.BucketLabel}, g.Labels...)
 	}
 	sums, err := promath.Sum(rates, withLe)
 	if err != nil {
@@ -248,7 +252,7 @@ func withoutBucket(lset labels.Labels) labels.Labels {
 }
 
 func nativePercentiles(r promath.Range, q float64, g promath.Grouping) ([]percentileGroup, error) {
-	rates, err := promath.CoveredRate(r)
+	rates, err := promath.CoveredRate(r, g)
 	if err != nil {
 		return nil, err
 	}

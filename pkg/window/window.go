@@ -168,7 +168,7 @@ func (w *Window) Append(id string, b metric.Batch) error {
 }
 
 // Coverage counts the expected targets, and those of them whose newest scrape
-// is at most two intervals old at the time given.
+// is less than two intervals old at the time given.
 func (w *Window) Coverage(at int64) (covered, expected int) {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
@@ -185,7 +185,7 @@ func (w *Window) Coverage(at int64) (covered, expected int) {
 }
 
 func (w *Window) covered(t *target, at int64) bool {
-	return len(t.t) > 0 && t.newest() >= at-2*w.interval
+	return len(t.t) > 0 && t.newest() > at-2*w.interval
 }
 
 // Oldest returns the time of the first row that any live target has, in

@@ -257,8 +257,8 @@ func TestASilentTargetIsLeftOutOnceItIsNotCovered(t *testing.T) {
 		}
 	}
 	b := "{__name__=\"x\", instance=\"b\"} 5:1 10:2 15:3\n"
-	check(15*second, 2, "{__name__=\"x\", instance=\"a\"} 5:1\n"+b)
-	check(15*second+1, 1, b)
+	check(15*second-1, 2, "{__name__=\"x\", instance=\"a\"} 5:1\n"+b)
+	check(15*second, 1, b)
 }
 
 func TestTimeGoesForward(t *testing.T) {

@@ -1,0 +1,323 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/spf13/cobra"
+
+	"github.com/gaugeway/gaugeway/pkg/exposition"
+	"github.com/gaugeway/gaugeway/pkg/metric"
+	"github.com/gaugeway/gaugeway/pkg/scrape"
+	"github.com/gaugeway/gaugeway/pkg/script"
+	"github.com/gaugeway/gaugeway/pkg/window"
+)
+
+type evalOptions struct {
+	expression  string
+	programFile string
+	files       []string
+	urls        []string
+	format      string
+	watch       bool
+	interval    time.Duration
+	timeout     time.Duration
+	output      string
+	tokenFile   string
+	caFile      string
+}
+
+func newEvalCommand() *cobra.Command {
+	var o evalOptions
+	cmd := &cobra.Command{
+		Use:   "eval (-e EXPR | -f PROGRAM.lua) (--url URL... | --file PATH[@UNIX_SECONDS]...)",
+		Short: "Evaluate an expression over an endpoint or recorded expositions",
+		Long: `Evaluate an expression over what an endpoint exposes now, or over recorded files,
+and print its items with labels, value and time.
+
+A rate needs at least two scrapes: give several files of one endpoint, each with
+the time at which it was recorded, or --watch an endpoint. The expression is
+evaluated at the time of the last scrape.`,
+		Example: `  gaugeway eval --url http://127.0.0.1:8100/metrics -e 'sum(kong_nginx_connections_total{state="active"})'
+  gaugeway eval --url http://127.0.0.1:8100/metrics --watch -e 'p95(kong_request_latency_ms["1m"])'
+  gaugeway eval --file t0.prom@1795307373 --file t1.prom@1795307393 -e 'rps(kong_http_requests_total["1m"])'`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&o.expression, "expression", "e", "", "the expression")
+	f.StringVarP(&o.programFile, "program", "f", "", "a file with the program")
+	f.StringArrayVar(&o.files, "file", nil, "a recorded exposition, PATH or PATH@UNIX_SECONDS; several are scrapes of one endpoint")
+	f.StringArrayVar(&o.urls, "url", nil, "an endpoint to scrape; several are targets side by side")
+	f.StringVar(&o.format, "format", string(exposition.Auto), "format of the exposition: Auto or StubStatus")
+	f.BoolVar(&o.watch, "watch", false, "scrape and evaluate again each interval, until interrupted")
+	f.DurationVar(&o.interval, "interval", 5*time.Second, "time between two scrapes with --watch")
+	f.DurationVar(&o.timeout, "timeout", 5*time.Second, "how long a scrape may take")
+	f.StringVarP(&o.output, "output", "o", "text", "text or json")
+	f.StringVar(&o.tokenFile, "bearer-token-file", "", "file with a bearer token for the endpoint")
+	f.StringVar(&o.caFile, "ca-file", "", "file with the certificate authority of the endpoint")
+	cmd.MarkFlagsMutuallyExclusive("expression", "program")
+	cmd.MarkFlagsOneRequired("expression", "program")
+	cmd.MarkFlagsMutuallyExclusive("file", "url")
+	cmd.MarkFlagsOneRequired("file", "url")
+	cmd.MarkFlagsMutuallyExclusive("file", "watch")
+	return cmd
+}
+
+func (o *evalOptions) run(ctx context.Context, out, errOut io.Writer) error {
+	if o.output != "text" && o.output != "json" {
+		return fmt.Errorf("--output %q: want text or json", o.output)
+	}
+	if o.interval < time.Second {
+		return fmt.Errorf("--interval %s: want at least 1s", o.interval)
+	}
+	ev, err := o.compile(errOut)
+	if err != nil {
+		return err
+	}
+	if len(o.files) > 0 {
+		if err := ev.readFiles(o.files); err != nil {
+			return err
+		}
+		return ev.evaluate(out, o.output)
+	}
+	return o.scrape(ctx, ev, out, errOut)
+}
+
+// An evaluator is a program over a window of its own.
+type evaluator struct {
+	program *script.Program
+	window  *window.Window
+	view    *window.View
+	format  exposition.Format
+	now     int64 // ms of the last scrape
+	scrapes int
+}
+
+func (o *evalOptions) compile(errOut io.Writer) (*evaluator, error) {
+	name, source := "expression", o.expression
+	if o.programFile != "" {
+		text, err := os.ReadFile(o.programFile)
+		if err != nil {
+			return nil, err
+		}
+		name, source = o.programFile, string(text)
+	}
+	program, err := script.Compile(source, script.Options{Name: "eval", Limits: script.DefaultLimits()})
+	if err != nil {
+		var list script.Errors
+		if !errors.As(err, &list) {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		for _, e := range list {
+			fmt.Fprintf(errOut, "%s:%v\n", name, e)
+		}
+		return nil, exitError{code: exitFindings}
+	}
+	for _, w := range program.Warnings() {
+		fmt.Fprintf(errOut, "%s:%v (warning)\n", name, w)
+	}
+	win := window.New(o.interval.Milliseconds())
+	win.SetWants(program.Wants())
+	return &evaluator{
+		program: program,
+		window:  win,
+		view:    window.NewView(window.All, window.Part{Window: win}),
+		format:  exposition.Format(o.format),
+	}, nil
+}
+
+func (ev *evaluator) parser() *exposition.Parser {
+	return exposition.NewParser(exposition.Options{Format: ev.format, Want: ev.window.Wanted})
+}
+
+// readFiles takes each file as a scrape of one endpoint.
+func (ev *evaluator) readFiles(args []string) error {
+	type recording struct {
+		path string
+		at   int64
+	}
+	var recordings []recording
+	for _, arg := range args {
+		path, at, err := splitTime(arg, len(args) > 1)
+		if err != nil {
+			return err
+		}
+		recordings = append(recordings, recording{path, at})
+	}
+	slices.SortStableFunc(recordings, func(a, b recording) int { return int(a.at - b.at) })
+
+	target := metric.Target{ID: "file", Labels: labels.EmptyLabels(), Expected: true}
+	ev.window.SetTargets([]metric.Target{target}, 0)
+	parser := ev.parser()
+	for _, r := range recordings {
+		body, err := os.ReadFile(r.path)
+		if err != nil {
+			return err
+		}
+		contentType := "text/plain; version=0.0.4"
+		if strings.HasSuffix(strings.TrimRight(string(body), "\n"), "# EOF") {
+			contentType = "application/openmetrics-text; version=1.0.0"
+		}
+		batch, _, err := parser.Parse(body, contentType, r.at)
+		if err != nil {
+			return fmt.Errorf("%s: %w", r.path, err)
+		}
+		if err := ev.window.Append(target.ID, batch); err != nil {
+			return fmt.Errorf("%s: %w", r.path, err)
+		}
+		ev.now = r.at
+		ev.scrapes++
+	}
+	return nil
+}
+
+// splitTime cuts PATH@UNIX_SECONDS; without a time the file's own is taken,
+// unless one is required.
+func splitTime(arg string, required bool) (path string, at int64, err error) {
+	if i := strings.LastIndexByte(arg, '@'); i >= 0 {
+		seconds, err := strconv.ParseFloat(arg[i+1:], 64)
+		if err == nil && seconds > 0 && seconds < 1e11 {
+			return arg[:i], int64(math.Round(seconds * 1000)), nil
+		}
+	}
+	if required {
+		return "", 0, fmt.Errorf("--file %s: of several files each needs its time: PATH@UNIX_SECONDS", arg)
+	}
+	info, err := os.Stat(arg)
+	if err != nil {
+		return "", 0, err
+	}
+	return arg, info.ModTime().UnixMilli(), nil
+}
+
+// scrape reads the endpoints once, or each interval until ctx is done.
+func (o *evalOptions) scrape(ctx context.Context, ev *evaluator, out, errOut io.Writer) error {
+	config := scrape.Config{Timeout: o.timeout, Now: time.Now}
+	if o.tokenFile != "" {
+		config.Authorization = &scrape.Authorization{Type: "Bearer", CredentialsFile: o.tokenFile}
+	}
+	if o.caFile != "" {
+		config.TLS = &scrape.TLS{CAFile: o.caFile}
+	}
+	scraper, err := scrape.New(config)
+	if err != nil {
+		return err
+	}
+	var targets []metric.Target
+	parsers := map[string]*exposition.Parser{}
+	for _, url := range o.urls {
+		l := labels.EmptyLabels()
+		if len(o.urls) > 1 {
+			l = labels.FromStrings(metric.LabelInstance, url)
+		}
+		targets = append(targets, metric.Target{ID: url, URL: url, Labels: l, Expected: true})
+		parsers[url] = ev.parser()
+	}
+	ev.window.SetTargets(targets, 0)
+	ticker := time.NewTicker(o.interval)
+	defer ticker.Stop()
+	for {
+		if err := ev.scrapeAll(ctx, scraper, targets, parsers); err != nil {
+			if !o.watch || ctx.Err() != nil {
+				return err
+			}
+			fmt.Fprintln(errOut, err)
+		} else if err := ev.evaluate(out, o.output); err != nil {
+			if !o.watch {
+				return err
+			}
+			fmt.Fprintln(errOut, err)
+		}
+		if !o.watch {
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (ev *evaluator) scrapeAll(ctx context.Context, s *scrape.Scraper, targets []metric.Target, parsers map[string]*exposition.Parser) error {
+	for _, t := range targets {
+		result, err := s.Scrape(ctx, t.URL, parsers[t.ID])
+		if err != nil {
+			return err
+		}
+		if err := ev.window.Append(t.ID, result.Batch); err != nil {
+			return err
+		}
+		ev.now = max(ev.now, result.Batch.Time)
+	}
+	ev.scrapes++
+	return nil
+}
+
+// evaluate runs the program at the time of the last scrape and prints the result.
+func (ev *evaluator) evaluate(out io.Writer, output string) error {
+	ev.view.Begin(ev.now)
+	value, err := ev.program.Run(script.Env{Now: ev.now, Lookback: ev.view.Lookback(), Data: ev.view})
+	var empty []string
+	for _, sel := range ev.view.Empty() {
+		empty = append(empty, sel.String())
+	}
+	ev.view.End()
+	if err != nil {
+		return exitError{code: exitFindings, err: err}
+	}
+	if output == "json" {
+		return printJSON(out, value, ev.now)
+	}
+	if len(value.Items) == 0 {
+		return printNothing(out, value, empty, ev.scrapes)
+	}
+	at := strconv.FormatFloat(float64(ev.now)/1000, 'f', 3, 64)
+	for _, item := range value.Items {
+		fmt.Fprintf(out, "%s %s @%s\n", item.Labels, strconv.FormatFloat(item.Value, 'g', -1, 64), at)
+	}
+	return nil
+}
+
+// printNothing says why there is no item.
+func printNothing(out io.Writer, value script.Value, empty []string, scrapes int) error {
+	why := "the expression returned no data"
+	switch {
+	case len(value.Idle) > 0:
+		why = "nothing was observed in the window, so there is no percentile"
+	case len(empty) > 0:
+		why = "no series matches " + strings.Join(empty, ", ")
+	case scrapes == 1 && value.Window > 0:
+		why = "a range needs two scrapes: give several --file PATH@UNIX_SECONDS, or --watch a --url"
+	}
+	_, err := fmt.Fprintf(out, "no data: %s\n", why)
+	return err
+}
+
+func printJSON(out io.Writer, value script.Value, now int64) error {
+	type item struct {
+		Labels map[string]string `json:"labels"`
+		Value  string            `json:"value"`
+	}
+	items := []item{}
+	for _, i := range value.Items {
+		items = append(items, item{Labels: i.Labels.Map(), Value: strconv.FormatFloat(i.Value, 'g', -1, 64)})
+	}
+	return json.NewEncoder(out).Encode(struct {
+		Time  float64 `json:"time"`
+		Items []item  `json:"items"`
+	}{float64(now) / 1000, items})
+}

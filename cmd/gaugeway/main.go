@@ -1,0 +1,102 @@
+// Command gaugeway computes metrics from the statistics of gateways and serves
+// them to the HorizontalPodAutoscaler.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	_ "time/tzdata" // within("…", "Europe/Berlin") on a base image without zones
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes of all commands.
+const (
+	exitOK       = 0
+	exitFindings = 1 // what was asked for was found wanting
+	exitFailed   = 2 // it could not be asked
+)
+
+// version is set by the linker.
+var version = ""
+
+// An exitError ends the process with a code. Where err is nil, all that is to
+// be said has been printed.
+type exitError struct {
+	code int
+	err  error
+}
+
+// Error implements error.
+func (e exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit status %d", e.code)
+	}
+	return e.err.Error()
+}
+
+// Unwrap returns the cause.
+func (e exitError) Unwrap() error { return e.err }
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run runs the command line and returns the exit code. Interrupt and
+// termination end what runs; a second one kills.
+func run(args []string, in io.Reader, out, errOut io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+
+	root := newRootCommand()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	var exit exitError
+	if !errors.As(err, &exit) {
+		exit = exitError{code: exitFailed, err: err}
+	}
+	if exit.err != nil {
+		fmt.Fprintf(errOut, "gaugeway: %v\n", exit.err)
+	}
+	return exit.code
+}
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "gaugeway",
+		Short: "Metrics of gateways for the HorizontalPodAutoscaler",
+		Long: `gaugeway scrapes gateways, computes metrics with Lua expressions over their
+statistics, and serves them as external.metrics.k8s.io, so that the stock
+HorizontalPodAutoscaler scales on what the gateway sees.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       buildVersion(),
+	}
+	root.AddCommand(newServeCommand(), newEvalCommand(), newCheckCommand(), newDemoCommand())
+	root.CompletionOptions.HiddenDefaultCmd = true
+	return root
+}
+
+// buildVersion returns the version that the linker was given, or the module's.
+func buildVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}

@@ -1,0 +1,339 @@
+// Package engine runs gaugeway's one way through the program: for each source
+// a loop that discovers, scrapes, keeps, evaluates and publishes.
+//
+//	discover -> scrape -> window -> evaluate -> publish
+//
+// A loop owns all that belongs to its source, so that no source, target or
+// program can hold up another. What is published goes to a metric.Board, which
+// the API reads without locks.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/utils/clock"
+
+	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
+	"github.com/gaugeway/gaugeway/pkg/metric"
+	"github.com/gaugeway/gaugeway/pkg/script"
+	"github.com/gaugeway/gaugeway/pkg/window"
+)
+
+// readyAfter is when the engine is ready at the latest, whatever its sources do.
+const readyAfter = 30 * time.Second
+
+// Options of an Engine. Board and Clock are required.
+type Options struct {
+	Board *metric.Board
+	Clock clock.Clock
+	// Registry takes the engine's own metrics; nil for none.
+	Registry prometheus.Registerer
+	// Limits of each evaluation; the zero value means script.DefaultLimits.
+	Limits script.Limits
+	Logger logr.Logger
+}
+
+// An Engine runs the loops of all sources.
+type Engine struct {
+	board   *metric.Board
+	clock   clock.Clock
+	limits  script.Limits
+	log     logr.Logger
+	metrics *instruments
+	// evaluating bounds the evaluations that run at once.
+	evaluating chan struct{}
+	// memories are the windows for the results that some program looks back at.
+	memories atomic.Pointer[map[metric.Key]*window.Window]
+
+	mu       sync.Mutex
+	ctx      context.Context // set by Run
+	started  time.Time
+	loops    sync.WaitGroup
+	sources  map[metric.Key]*source
+	programs map[metric.Key]*program
+	history  map[string]*window.Window // by namespace
+	applied  bool
+}
+
+// New returns an engine without sources.
+func New(o Options) *Engine {
+	if o.Limits == (script.Limits{}) {
+		o.Limits = script.DefaultLimits()
+	}
+	return &Engine{
+		board:      o.Board,
+		clock:      o.Clock,
+		limits:     o.Limits,
+		log:        o.Logger,
+		metrics:    newInstruments(o.Registry),
+		evaluating: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		sources:    map[metric.Key]*source{},
+		programs:   map[metric.Key]*program{},
+		history:    map[string]*window.Window{},
+	}
+}
+
+// Run runs the loops until ctx is done, and returns when all have ended.
+func (e *Engine) Run(ctx context.Context) error {
+	e.mu.Lock()
+	e.ctx, e.started = ctx, e.clock.Now()
+	for _, s := range e.sources {
+		e.start(s)
+	}
+	e.mu.Unlock()
+	<-ctx.Done()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.loops.Wait()
+	return nil
+}
+
+// start runs a source's loop. The caller holds e.mu.
+func (e *Engine) start(s *source) {
+	ctx, cancel := context.WithCancel(e.ctx)
+	s.stop = cancel
+	e.loops.Go(func() { s.run(ctx) })
+}
+
+// Apply makes these objects, with defaults and validated, what the engine
+// serves. Sources and metrics that did not change go on undisturbed: their
+// windows and memories stay. An object that cannot be used is left out, or, if
+// an earlier version of it is running, that one goes on; the joined error
+// names each.
+func (e *Engine) Apply(sources []*v1alpha1.GatewaySource, metrics []*v1alpha1.GatewayMetric) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var problems []error
+
+	next := map[metric.Key]*source{}
+	for _, src := range sources {
+		s, err := e.source(src)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("source %s/%s: %w", src.Namespace, src.Name, err))
+		}
+		if s != nil {
+			next[s.key] = s
+		}
+	}
+	gone := e.sources
+	e.sources = next
+
+	programs := map[metric.Key]*program{}
+	entries := make([]*metric.Entry, 0, len(metrics))
+	for _, m := range metrics {
+		p, err := e.program(m)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("metric %s/%s: %w", m.Namespace, m.Name, err))
+		}
+		if p != nil {
+			programs[p.key] = p
+			entries = append(entries, p.entry)
+		}
+	}
+	for key, p := range e.programs {
+		if programs[key] == nil {
+			e.metrics.forgetMetric(p.key)
+		}
+	}
+	e.programs = programs
+	e.distribute()
+	e.board.Set(entries)
+
+	for key, s := range gone {
+		if next[key] == nil {
+			s.end()
+		}
+	}
+	for _, s := range next {
+		if s.stop == nil && e.ctx != nil {
+			e.start(s)
+		}
+	}
+	e.applied = true
+	return errors.Join(problems...)
+}
+
+// source returns the running source of an object, brought up to date, or a new one.
+func (e *Engine) source(src *v1alpha1.GatewaySource) (*source, error) {
+	key := metric.Key{Namespace: src.Namespace, Name: src.Name}
+	s := e.sources[key]
+	if s != nil && reflect.DeepEqual(s.object.Spec, src.Spec) {
+		return s, nil
+	}
+	settings, err := newSettings(src, e.clock)
+	if err != nil {
+		return s, err
+	}
+	if s == nil {
+		s = newSource(e, key, settings.interval)
+	}
+	s.object = src.DeepCopy()
+	s.configure(settings)
+	return s, nil
+}
+
+// program returns the running program of an object where neither it nor its
+// sources changed, or a new one.
+func (e *Engine) program(m *v1alpha1.GatewayMetric) (*program, error) {
+	key := metric.Key{Namespace: m.Namespace, Name: m.Name}
+	old := e.programs[key]
+	parts, sources, err := e.parts(m)
+	if err != nil {
+		return old, err
+	}
+	if old != nil && reflect.DeepEqual(old.object.Spec, m.Spec) && old.reads(parts) && old.rules == newRules(&m.Spec, sources) {
+		return old, nil
+	}
+	p, err := newProgram(e, m, sources, parts)
+	if err != nil {
+		return old, err
+	}
+	if old != nil {
+		p.inherit(old)
+	}
+	return p, nil
+}
+
+// parts returns the sources of a metric and what it may see of their windows.
+func (e *Engine) parts(m *v1alpha1.GatewayMetric) ([]window.Part, []*source, error) {
+	var parts []window.Part
+	var sources []*source
+	for _, ref := range m.Spec.Sources {
+		key := metric.Key{Namespace: ref.Namespace, Name: ref.Name}
+		if key.Namespace == "" {
+			key.Namespace = m.Namespace
+		}
+		s := e.sources[key]
+		if s == nil {
+			return nil, nil, fmt.Errorf("there is no GatewaySource %s", key)
+		}
+		part := window.Part{Window: s.window}
+		if key.Namespace != m.Namespace {
+			i := slices.IndexFunc(s.object.Spec.AllowedNamespaces, func(a v1alpha1.AllowedNamespace) bool { return a.Name == m.Namespace })
+			if i < 0 {
+				return nil, nil, fmt.Errorf("GatewaySource %s does not allow namespace %s: add it to spec.allowedNamespaces of the source", key, m.Namespace)
+			}
+			matchers, err := allowedMatchers(s.object.Spec.AllowedNamespaces[i])
+			if err != nil {
+				return nil, nil, err
+			}
+			part.Matchers = matchers
+		}
+		parts, sources = append(parts, part), append(sources, s)
+	}
+	return parts, sources, nil
+}
+
+// distribute tells every source which series its programs want, and every
+// namespace which results are remembered.
+func (e *Engine) distribute() {
+	wants := map[*source][]metric.Selector{}
+	users := map[*source][]*program{}
+	past := map[string][]metric.Selector{}
+	for _, p := range e.programs {
+		for _, s := range p.sources {
+			wants[s] = append(wants[s], p.script.Wants()...)
+			users[s] = append(users[s], p)
+		}
+		for _, h := range p.script.History() {
+			name := h.Metric
+			if name == "" {
+				name = p.key.Name
+			}
+			past[p.key.Namespace] = append(past[p.key.Namespace], metric.Selector{Name: name, Range: h.Range})
+		}
+	}
+	for _, s := range e.sources {
+		programs := users[s]
+		slices.SortFunc(programs, func(a, b *program) int { return strings.Compare(a.key.String(), b.key.String()) })
+		s.assign(wants[s], programs)
+	}
+	remembered := map[string][]metric.Target{}
+	memories := map[metric.Key]*window.Window{}
+	for _, p := range e.programs {
+		if slices.ContainsFunc(past[p.key.Namespace], func(s metric.Selector) bool { return s.Name == p.key.Name }) {
+			remembered[p.key.Namespace] = append(remembered[p.key.Namespace], metric.Target{ID: p.key.Name})
+			memories[p.key] = e.past(p.key.Namespace)
+		}
+	}
+	now := e.clock.Now().UnixMilli()
+	for namespace, w := range e.history {
+		w.SetWants(past[namespace])
+		w.SetTargets(remembered[namespace], now)
+	}
+	e.memories.Store(&memories)
+}
+
+// remembers returns the window for a metric's results, nil where no program
+// looks back at it.
+func (e *Engine) remembers(key metric.Key) *window.Window {
+	memories := e.memories.Load()
+	if memories == nil {
+		return nil
+	}
+	return (*memories)[key]
+}
+
+// past returns the window of what a namespace's metrics returned. The caller
+// holds e.mu.
+func (e *Engine) past(namespace string) *window.Window {
+	w := e.history[namespace]
+	if w == nil {
+		w = window.New(0)
+		e.history[namespace] = w
+	}
+	return w
+}
+
+// Ready returns nil once the configuration is applied and every source has
+// tried one tick, or 30 s after the start.
+func (e *Engine) Ready() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ctx == nil || !e.applied {
+		return errors.New("the configuration is not loaded yet")
+	}
+	if e.clock.Since(e.started) >= readyAfter {
+		return nil
+	}
+	var waiting []string
+	for key, s := range e.sources {
+		if s.lastTick.Load() == 0 {
+			waiting = append(waiting, key.String())
+		}
+	}
+	if len(waiting) > 0 {
+		slices.Sort(waiting)
+		return fmt.Errorf("waiting for the first scrape of %s", strings.Join(waiting, ", "))
+	}
+	return nil
+}
+
+// Live returns an error where a source's loop has made no progress for three
+// intervals and a minute.
+func (e *Engine) Live() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := e.clock.Now()
+	for key, s := range e.sources {
+		last := s.lastTick.Load()
+		if last == 0 {
+			continue
+		}
+		if idle := now.Sub(time.UnixMilli(last)); idle > 3*time.Duration(s.interval.Load())+time.Minute {
+			return fmt.Errorf("the loop of source %s has made no progress for %s", key, idle.Round(time.Second))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,239 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
+	"github.com/gaugeway/gaugeway/pkg/metric"
+	"github.com/gaugeway/gaugeway/pkg/script"
+	"github.com/gaugeway/gaugeway/pkg/window"
+)
+
+// overruns in a row after which a program that exceeds its budget is left
+// alone for a while.
+const overruns = 3
+
+// A program is the evaluation of one GatewayMetric.
+type program struct {
+	engine  *Engine
+	key     metric.Key
+	object  *v1alpha1.GatewayMetric
+	entry   *metric.Entry
+	script  *script.Program
+	sources []*source
+	parts   []window.Part
+
+	mu      sync.Mutex // one evaluation at a time: several sources may call
+	view    *window.View
+	past    *window.View // nil without memory
+	since   int64        // ms of the first evaluation
+	rules   rules
+	memory  memory
+	overrun int   // budget errors in a row
+	rest    int64 // ms until which it is left alone
+}
+
+func newProgram(e *Engine, m *v1alpha1.GatewayMetric, sources []*source, parts []window.Part) (*program, error) {
+	compiled, err := script.Compile(m.Spec.Lua, script.Options{Name: m.Name, Limits: e.limits})
+	if err != nil {
+		return nil, fmt.Errorf("spec.lua: %w", err)
+	}
+	p := &program{
+		engine:  e,
+		key:     metric.Key{Namespace: m.Namespace, Name: m.Name},
+		object:  m.DeepCopy(),
+		script:  compiled,
+		sources: sources,
+		parts:   parts,
+		view:    window.NewView(window.Covered, parts...),
+		rules:   newRules(&m.Spec, sources),
+	}
+	if len(compiled.History()) > 0 {
+		p.past = window.NewView(window.Past, window.Part{Window: e.past(m.Namespace)})
+	}
+	p.entry = &metric.Entry{Key: p.key, MaxAge: p.rules.maxAge}
+	if m.Spec.External != nil {
+		p.entry.External = m.Spec.External.Name
+	}
+	return p, nil
+}
+
+// reads reports whether these are the windows, and the series in them, that
+// the program reads.
+func (p *program) reads(parts []window.Part) bool {
+	return slices.EqualFunc(p.parts, parts, func(a, b window.Part) bool {
+		return a.Window == b.Window && slices.EqualFunc(a.Matchers, b.Matchers, func(x, y *labels.Matcher) bool {
+			return x.String() == y.String()
+		})
+	})
+}
+
+// inherit takes over from the version that ran before: its answer stands until
+// this one has its own, and where the expression is the same, what it
+// remembers stays.
+func (p *program) inherit(old *program) {
+	old.mu.Lock()
+	defer old.mu.Unlock()
+	if p.object.Spec.Lua != old.object.Spec.Lua {
+		return
+	}
+	p.memory, p.since = old.memory, old.since
+	if last := old.entry.Latest(); last != nil {
+		p.entry.Publish(last)
+	}
+}
+
+// evaluate runs the program and publishes what it answers.
+func (p *program) evaluate() {
+	p.engine.evaluating <- struct{}{}
+	defer func() { <-p.engine.evaluating }()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	start := p.engine.clock.Now()
+	o := p.observe(start.UnixMilli())
+	result := p.memory.answer(&p.rules, o)
+	p.entry.Publish(result)
+	p.remember(result)
+	p.engine.metrics.observeEvaluation(p.key, p.engine.clock.Since(start), o.err)
+	if o.err != nil {
+		p.engine.log.V(1).Info("evaluation failed", "metric", p.key, "reason", o.err.Error())
+	}
+}
+
+// observe gathers all that an answer depends on.
+func (p *program) observe(now int64) observation {
+	o := observation{now: now}
+	if p.since == 0 {
+		p.since = now
+	}
+	first := p.since
+	for _, s := range p.sources {
+		covered, expected := s.window.Coverage(now)
+		o.covered += covered
+		o.expected += expected
+		if covered < expected {
+			o.failures = append(o.failures, s.failures()...)
+		}
+		if at, ok := s.window.Oldest(); ok {
+			first = max(first, at)
+		}
+		o.interval = max(o.interval, s.window.Lookback()/2)
+	}
+	if o.expected == 0 || o.covered == 0 {
+		return o
+	}
+	if full := p.script.FullWindow(); full > 0 {
+		o.warming = max(first+full-p.rules.interval-now, 0)
+	}
+	if o.warming > 0 {
+		return o
+	}
+	if now < p.rest {
+		o.err = fmt.Errorf("it exceeded its budget %d times in a row and rests until %s", overruns, time.UnixMilli(p.rest).UTC().Format(time.RFC3339))
+		return o
+	}
+	p.run(&o)
+	return o
+}
+
+// run executes the script over the windows.
+func (p *program) run(o *observation) {
+	p.view.Begin(o.now)
+	defer p.view.End()
+	env := script.Env{Now: o.now, Lookback: p.view.Lookback(), Data: p.view}
+	if p.past != nil {
+		p.past.Begin(o.now)
+		defer p.past.End()
+		env.History = p.past
+	}
+	o.value, o.err = p.script.Run(env)
+	o.oldest = p.view.Oldest()
+	for _, sel := range p.view.Empty() {
+		o.empty = append(o.empty, sel.String())
+	}
+	var budget *script.BudgetError
+	if !errors.As(o.err, &budget) {
+		p.overrun = 0
+		return
+	}
+	if p.overrun++; p.overrun >= overruns {
+		p.overrun = 0
+		p.rest = o.now + max(10*p.rules.interval, time.Minute.Milliseconds())
+	}
+}
+
+// remember records an answer for the programs that look back at it.
+func (p *program) remember(r *metric.Result) {
+	if r.State != metric.StateFresh && r.State != metric.StatePartial {
+		return
+	}
+	table := &metric.Table{}
+	batch := metric.Batch{Time: r.Evaluated, Table: table}
+	for i, item := range r.Items {
+		b := labels.NewBuilder(item.Labels)
+		b.Set(labels.MetricName, p.key.Name)
+		table.Series = append(table.Series, b.Labels())
+		batch.IDs = append(batch.IDs, uint32(i))
+		batch.Values = append(batch.Values, item.Value)
+	}
+	w := p.engine.remembers(p.key)
+	if w == nil {
+		return
+	}
+	if err := w.Append(p.key.Name, batch); err != nil {
+		p.engine.log.V(1).Info("result not remembered", "metric", p.key, "reason", err.Error())
+	}
+}
+
+// rules are what a GatewayMetric asks of its answers, ready for use.
+type rules struct {
+	total       bool
+	minCoverage int
+	maxAge      time.Duration
+	idleAfter   int64 // ms
+	policy      v1alpha1.MissingPolicy
+	holdFor     int64 // ms
+	substitute  float64
+	interval    int64 // ms, of the slowest source
+}
+
+func newRules(spec *v1alpha1.GatewayMetricSpec, sources []*source) rules {
+	r := rules{
+		total:       spec.Type == v1alpha1.TypeTotal,
+		minCoverage: int(*spec.MinCoveragePercent),
+		idleAfter:   spec.Idle.After.Milliseconds(),
+		policy:      spec.Missing.Policy,
+	}
+	var slowest time.Duration
+	for _, s := range sources {
+		slowest = max(slowest, time.Duration(s.interval.Load()))
+	}
+	r.interval = slowest.Milliseconds()
+	r.maxAge = max(30*time.Second, 3*slowest)
+	if spec.MaxAge != nil {
+		r.maxAge = spec.MaxAge.Duration
+	}
+	if spec.Missing.For != nil {
+		r.holdFor = spec.Missing.For.Milliseconds()
+	}
+	if spec.Missing.Value != nil {
+		r.substitute = spec.Missing.Value.AsApproximateFloat64()
+	}
+	return r
+}
+
+// list joins what may be many, saying how many it leaves out.
+func list(items []string, most int) string {
+	if len(items) <= most {
+		return strings.Join(items, "; ")
+	}
+	return fmt.Sprintf("%s; and %d more", strings.Join(items[:most], "; "), len(items)-most)
+}

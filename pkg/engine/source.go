@@ -1,0 +1,339 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"k8s.io/utils/clock"
+
+	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
+	"github.com/gaugeway/gaugeway/pkg/discover"
+	"github.com/gaugeway/gaugeway/pkg/exposition"
+	"github.com/gaugeway/gaugeway/pkg/metric"
+	"github.com/gaugeway/gaugeway/pkg/scrape"
+	"github.com/gaugeway/gaugeway/pkg/window"
+)
+
+// settings are a source's object, ready for use.
+type settings struct {
+	interval   time.Duration
+	timeout    time.Duration
+	format     exposition.Format
+	discoverer discover.Discoverer
+	scraper    *scrape.Scraper
+}
+
+func newSettings(src *v1alpha1.GatewaySource, c clock.PassiveClock) (settings, error) {
+	spec := src.Spec
+	targets, err := discover.NewStatic(src)
+	if err != nil {
+		return settings{}, err
+	}
+	config := scrape.Config{
+		Timeout:     spec.ScrapeTimeout.Duration,
+		Compression: spec.EnableCompression != nil && *spec.EnableCompression,
+		Params:      url.Values(spec.Params),
+		Now:         c.Now,
+	}
+	if spec.BodySizeLimit != nil {
+		config.BodySizeLimit = spec.BodySizeLimit.Value()
+	}
+	if t := spec.TLSConfig; t != nil {
+		config.TLS = &scrape.TLS{CAFile: t.CAFile, CertFile: t.CertFile, KeyFile: t.KeyFile, ServerName: t.ServerName}
+	}
+	if a := spec.Authorization; a != nil {
+		config.Authorization = &scrape.Authorization{Type: a.Type, CredentialsFile: a.CredentialsFile}
+	}
+	if b := spec.BasicAuth; b != nil {
+		config.BasicAuth = &scrape.BasicAuth{Username: b.Username, PasswordFile: b.PasswordFile}
+	}
+	scraper, err := scrape.New(config)
+	if err != nil {
+		return settings{}, err
+	}
+	return settings{
+		interval:   spec.Interval.Duration,
+		timeout:    spec.ScrapeTimeout.Duration,
+		format:     exposition.Format(spec.Format),
+		discoverer: targets,
+		scraper:    scraper,
+	}, nil
+}
+
+// allowedMatchers turns the values that a namespace may see into matchers.
+func allowedMatchers(a v1alpha1.AllowedNamespace) ([]*labels.Matcher, error) {
+	var matchers []*labels.Matcher
+	for name, values := range a.Matchers {
+		quoted := make([]string, len(values))
+		for i, v := range values {
+			quoted[i] = regexp.QuoteMeta(v)
+		}
+		m, err := labels.NewMatcher(labels.MatchRegexp, name, strings.Join(quoted, "|"))
+		if err != nil {
+			return nil, fmt.Errorf("spec.allowedNamespaces of the source: %w", err)
+		}
+		matchers = append(matchers, m)
+	}
+	return matchers, nil
+}
+
+// A source is the loop of one GatewaySource and what it owns.
+type source struct {
+	engine *Engine
+	key    metric.Key
+	object *v1alpha1.GatewaySource // guarded by engine.mu
+	stop   context.CancelFunc      // guarded by engine.mu; nil until started
+	window *window.Window
+
+	lastTick atomic.Int64 // ms; 0 before the first
+	interval atomic.Int64 // ns
+	wake     chan struct{}
+
+	mu       sync.Mutex
+	settings settings          // what Apply wants; the loop takes it at its next tick
+	reset    bool              // parsers have to ask again what is wanted
+	programs []*program        // read only
+	silent   map[string]string // what the last failure of a target was, by instance
+
+	// The loop's own.
+	pollers map[string]*poller // by target ID
+	answers chan answer
+}
+
+// A poller scrapes one target, one request at a time.
+type poller struct {
+	target metric.Target
+	parser *exposition.Parser
+	busy   bool
+}
+
+// An answer is what a request of a poller came to.
+type answer struct {
+	poller *poller
+	tick   time.Time
+	result scrape.Result
+	err    error
+}
+
+func newSource(e *Engine, key metric.Key, interval time.Duration) *source {
+	return &source{
+		engine:  e,
+		key:     key,
+		window:  window.New(interval.Milliseconds()),
+		wake:    make(chan struct{}, 1),
+		silent:  map[string]string{},
+		pollers: map[string]*poller{},
+		answers: make(chan answer, 64),
+	}
+}
+
+// configure sets what the next tick uses, and lets it come at once.
+func (s *source) configure(next settings) {
+	s.mu.Lock()
+	s.settings, s.reset = next, true
+	s.mu.Unlock()
+	s.interval.Store(int64(next.interval))
+	s.window.SetInterval(next.interval.Milliseconds())
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// assign sets the programs that read this source.
+func (s *source) assign(wants []metric.Selector, programs []*program) {
+	changed := s.window.SetWants(wants)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.programs = programs
+	s.reset = s.reset || changed
+}
+
+// end stops the loop of a source that is gone.
+func (s *source) end() {
+	if s.stop != nil {
+		s.stop()
+	}
+	s.engine.metrics.forgetSource(s.key)
+}
+
+// run ticks at once and then at each multiple of the interval, until ctx is done.
+func (s *source) run(ctx context.Context) {
+	clk := s.engine.clock
+	for {
+		select {
+		case <-s.wake: // this tick does what it asks for
+		default:
+		}
+		at := clk.Now()
+		s.tick(ctx, at)
+		interval := time.Duration(s.interval.Load())
+		next := at.Truncate(interval).Add(interval)
+		if now := clk.Now(); !next.After(now) {
+			late := now.Truncate(interval).Add(interval)
+			s.engine.metrics.skipped.WithLabelValues(s.key.Namespace, s.key.Name).Add(float64(late.Sub(next) / interval))
+			next = late
+		}
+		timer := clk.NewTimer(next.Sub(clk.Now()))
+		select {
+		case <-timer.C():
+		case <-s.wake:
+			timer.Stop()
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+	}
+}
+
+// tick is one round of the pipeline.
+func (s *source) tick(ctx context.Context, at time.Time) {
+	s.mu.Lock()
+	set, programs := s.settings, s.programs
+	if s.reset {
+		clear(s.pollers)
+		s.reset = false
+	}
+	s.mu.Unlock()
+
+	s.discover(set, at)
+	s.scrape(ctx, set, at)
+	for _, p := range programs {
+		p.evaluate()
+	}
+	s.observe(at)
+}
+
+// discover brings the targets up to date.
+func (s *source) discover(set settings, at time.Time) {
+	targets := set.discoverer.Targets()
+	if last := s.lastTick.Load(); at.UnixMilli() < last-set.interval.Milliseconds() {
+		s.engine.log.Info("the clock went back: the samples kept so far are dropped", "source", s.key, "milliseconds", last-at.UnixMilli())
+		s.window.Clear()
+	}
+	s.window.SetTargets(targets, at.UnixMilli())
+	listed := make(map[string]bool, len(targets))
+	for _, t := range targets {
+		listed[t.ID] = true
+		if p := s.pollers[t.ID]; p != nil {
+			p.target = t
+			continue
+		}
+		s.pollers[t.ID] = &poller{
+			target: t,
+			parser: exposition.NewParser(exposition.Options{Format: set.format, Want: s.window.Wanted}),
+		}
+	}
+	for id, p := range s.pollers {
+		if !listed[id] {
+			delete(s.pollers, id)
+			s.forget(p.target)
+		}
+	}
+}
+
+// scrape asks every target that is not still busy, and takes in the answers
+// that come before the deadline. Later ones are taken in by the next tick.
+func (s *source) scrape(ctx context.Context, set settings, at time.Time) {
+	for late := true; late; {
+		select {
+		case a := <-s.answers:
+			s.take(a)
+		default:
+			late = false
+		}
+	}
+	pending := 0
+	for _, p := range s.pollers {
+		if p.busy {
+			s.engine.metrics.busy.WithLabelValues(s.key.Namespace, s.key.Name).Inc()
+			continue
+		}
+		p.busy = true
+		pending++
+		target := p.target.URL
+		go func() {
+			result, err := set.scraper.Scrape(ctx, target, p.parser)
+			select {
+			case s.answers <- answer{poller: p, tick: at, result: result, err: err}:
+			case <-ctx.Done():
+			}
+		}()
+	}
+	deadline := s.engine.clock.NewTimer(min(set.interval/5, set.timeout))
+	defer deadline.Stop()
+	for pending > 0 {
+		select {
+		case a := <-s.answers:
+			s.take(a)
+			if a.tick.Equal(at) {
+				pending--
+			}
+		case <-deadline.C():
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// take puts an answer into the window.
+func (s *source) take(a answer) {
+	p := a.poller
+	p.busy = false
+	if s.pollers[p.target.ID] != p {
+		return // of a target that is gone, or asked with an older configuration
+	}
+	err := a.err
+	if err == nil {
+		err = s.window.Append(p.target.ID, a.result.Batch)
+	}
+	s.engine.metrics.observeScrape(s.key, p.target, a.result, err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		delete(s.silent, p.target.ID)
+		return
+	}
+	s.silent[p.target.ID] = fmt.Sprintf("%s: %v", p.target.Labels.Get(metric.LabelInstance), err)
+	s.engine.log.V(1).Info("scrape failed", "source", s.key, "target", p.target.URL, "reason", err.Error())
+}
+
+// forget drops what is said of a target that is gone.
+func (s *source) forget(t metric.Target) {
+	s.mu.Lock()
+	delete(s.silent, t.ID)
+	s.mu.Unlock()
+	s.engine.metrics.forgetTarget(s.key, t)
+}
+
+// failures returns what the silent targets' last failures were, in order.
+func (s *source) failures() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]string, 0, len(s.silent))
+	for _, reason := range s.silent {
+		out = append(out, reason)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// observe records the tick.
+func (s *source) observe(at time.Time) {
+	s.lastTick.Store(at.UnixMilli())
+	m := s.engine.metrics
+	m.ticks.WithLabelValues(s.key.Namespace, s.key.Name).Inc()
+	m.tickSeconds.WithLabelValues(s.key.Namespace, s.key.Name).Observe(s.engine.clock.Since(at).Seconds())
+	_, series, samples := s.window.Size()
+	m.series.WithLabelValues(s.key.Namespace, s.key.Name).Set(float64(series))
+	m.samples.WithLabelValues(s.key.Namespace, s.key.Name).Set(float64(samples))
+}
