@@ -20,11 +20,11 @@ func TestTrafficRate(t *testing.T) {
 	}
 	f(-time.Second, 0)
 	f(0, 100)
-	f(3*time.Second, 100)
-	f(5700*time.Millisecond, 250) // half way up
-	f(8500*time.Millisecond, 400)
+	f(2*time.Second, 100)
+	f(4700*time.Millisecond, 250) // half way up
+	f(7500*time.Millisecond, 400)
 	f(10*time.Second, 400)
-	f(11900*time.Millisecond, 250) // half way down
+	f(11500*time.Millisecond, 250) // half way down
 	f(13500*time.Millisecond, 100)
 	f(16*time.Second, 100)
 	f(19*time.Second, 100)

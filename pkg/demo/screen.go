@@ -47,10 +47,11 @@ func (s *Screen) Leave() string { return leaveScreen }
 // Draw returns what replaces the page's content by this frame.
 func (s *Screen) Draw(f Frame) string {
 	s.remember(f)
-	return homeCursor + strings.ReplaceAll(s.page(f), "\n", clearLine+"\n") + clearBelow
+	page := fmt.Sprintf("%s\n  try: %s\n", s.page(f), s.Access.Command(s.Scenario.Metrics[0].Name))
+	return homeCursor + strings.ReplaceAll(page, "\n", clearLine+"\n") + clearBelow
 }
 
-// Last returns the frame as it remains when the demo is over.
+// Last returns a frame that was drawn as it remains when the demo is over.
 func (s *Screen) Last(f Frame) string { return s.page(f) }
 
 func (s *Screen) remember(f Frame) {
@@ -112,7 +113,6 @@ func (s *Screen) page(f Frame) string {
 	for _, line := range explain(f.Decision) {
 		fmt.Fprintf(&b, "  %s\n", line)
 	}
-	fmt.Fprintf(&b, "\n  try: %s\n", s.Access.Command(s.Scenario.Metrics[0].Name))
 	return b.String()
 }
 

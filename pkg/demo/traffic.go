@@ -26,10 +26,10 @@ type Traffic struct {
 // again from calm on. The quiet end is long enough for windows and
 // stabilisation to run out before the next period.
 const (
-	rise = 0.15
-	hold = 0.42
-	fall = 0.52
-	calm = 0.67
+	rise = 0.10
+	hold = 0.37
+	fall = 0.50
+	calm = 0.65
 )
 
 // Rate returns the requests per second so long after the start, between Low
