@@ -58,11 +58,11 @@ func windowFindings(m *config.Metric, program *script.Program, sources []*config
 			continue
 		}
 		line, column := program.Position(&sel)
-		if at := [3]int64{sel.Range, int64(line), int64(column)}; seen[at] {
+		at := [3]int64{sel.Range, int64(line), int64(column)}
+		if seen[at] {
 			continue // a shorthand wants its name in several shapes
-		} else {
-			seen[at] = true
 		}
+		seen[at] = true
 		findings = append(findings, m.LuaFinding(line, column,
 			fmt.Sprintf("the window of %s is shorter than two intervals of %s of source %s/%s, so that it often holds one sample only",
 				model.Duration(window), model.Duration(interval), slowest.Namespace, slowest.Name),
