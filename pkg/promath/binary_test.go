@@ -4,6 +4,8 @@ import (
 	"math"
 	"testing"
 
+	"github.com/prometheus/prometheus/model/histogram"
+
 	"github.com/gaugeway/gaugeway/pkg/promath"
 )
 
@@ -144,6 +146,24 @@ func TestBinary(t *testing.T) {
 		`{__name__="x", a="1"} and {__name__="x", a="2"}; `+
 		`if many go with one, say group_left(...), else match on more labels with on(...) or ignoring(...)`)
 	f(`x{a="1"} h1; x{a="2"} 2`, promath.OpGt, on(), `y 1`, `{} 2`)
+}
+
+// TestBinaryOfContradictingHistograms: PromQL does not add up, nor subtract,
+// a histogram known to follow a reset and one known not to.
+func TestBinaryOfContradictingHistograms(t *testing.T) {
+	t.Parallel()
+	l, r := vectorOf(t, `x h6`), vectorOf(t, `y h2`)
+	l[0].H.CounterResetHint = histogram.CounterReset
+	f := func(hint histogram.CounterResetHint, sum, difference string) {
+		t.Helper()
+		r[0].H.CounterResetHint = hint
+		check(t, text(promath.Binary(promath.OpAdd, l, r, promath.Matching{})), sum)
+		check(t, text(promath.Binary(promath.OpSub, l, r, promath.Matching{})), difference)
+	}
+	f(histogram.UnknownCounterReset, `{} h8`, `{} h4`)
+	f(histogram.CounterReset, `{} h8`, `{} h4`)
+	f(histogram.GaugeType, `{} h8`, `{} h4`)
+	f(histogram.NotCounterReset, ``, ``)
 }
 
 func TestMatchingErrors(t *testing.T) {

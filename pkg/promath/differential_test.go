@@ -28,7 +28,7 @@ const casesVariable = "PROMATH_CASES"
 // promath and with Prometheus's engine, and compares the results bit by bit.
 func TestAgainstPrometheus(t *testing.T) {
 	t.Parallel()
-	cases := 3000
+	cases := 2000
 	if s := os.Getenv(casesVariable); s != "" {
 		n, err := strconv.Atoi(s)
 		if err != nil {

@@ -51,6 +51,7 @@ func TestHistogramQuantile(t *testing.T) {
 	f(0.5, `x{le="1", pod="a"} 10; x{le="+Inf", pod="a"} 10; x{pod="b"} h8; x{pod="c"} c8; x{pod="d"} h0`,
 		`{pod="b"} 1.414213562373095; {pod="c"} 1.5; {pod="d"} NaN; {pod="a"} 0.5`)
 	f(0.5, `x{le="1", pod="a"} 10; x{le="+Inf", pod="a"} 10; x{pod="a"} h8; x{pod="b"} h8`, `{pod="b"} 1.414213562373095`)
+	f(0.5, `x{le="1"} 10; x{le="+Inf"} 10; x{le="2"} h8`, `{le="2"} 1.414213562373095; {} 0.5`)
 	f(-1, `x h8`, `{} -Inf`)
 	f(2, `x h8`, `{} +Inf`)
 	f(math.NaN(), `x h8`, `{} NaN`)
