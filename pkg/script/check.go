@@ -35,6 +35,8 @@ type checker struct {
 	named     map[string]string // constants' names by what they are
 	used      map[*builtin]bool
 	closures  bool
+	jumpsBack bool // there is a goto
+	loops     int  // that surround what is checked
 	stores    bool
 	reads     readings
 }
@@ -149,15 +151,21 @@ func (c *checker) statement(s syntax.Stmt) {
 	case *syntax.Assign:
 		c.assign(s)
 	case *syntax.CallStmt:
+		if c.static(s.Call) != nil {
+			c.errorf(s.Pos, "assign it to a local variable or return it", "an expression is no statement")
+			return
+		}
 		c.multi(s.Call)
 	case *syntax.Do:
 		c.block(s.Body)
 	case *syntax.While:
 		c.condition(s.Cond)
-		c.block(s.Body)
+		c.loop(s.Body)
 	case *syntax.Repeat:
-		c.block(s.Body)
+		c.loop(s.Body)
 		c.condition(s.Cond)
+	case *syntax.Goto:
+		c.jumpsBack = true
 	case *syntax.If:
 		for _, cond := range s.Conds {
 			c.condition(cond)
@@ -176,12 +184,18 @@ func (c *checker) statement(s syntax.Stmt) {
 		}
 		c.assignLocal(s.Var, value{kinds: isNumber})
 		c.declareLoop(s.Var)
-		c.block(s.Body)
+		c.loop(s.Body)
 	case *syntax.GenericFor:
 		c.genericFor(s)
 	case *syntax.Return:
 		c.returnStatement(s)
 	}
+}
+
+func (c *checker) loop(body []syntax.Stmt) {
+	c.loops++
+	c.block(body)
+	c.loops--
 }
 
 func (c *checker) declareLoop(l *syntax.Local) {
@@ -257,7 +271,7 @@ func (c *checker) genericFor(s *syntax.GenericFor) {
 		c.declareLoop(l)
 		c.assignLocal(l, vars[i])
 	}
-	c.block(s.Body)
+	c.loop(s.Body)
 }
 
 // iterator returns the call of pairs or ipairs that a loop is over.
@@ -278,6 +292,7 @@ func (c *checker) returnStatement(s *syntax.Return) {
 	if c.current == nil {
 		c.checkReturned(s, values)
 	}
+	values = values.capped()
 	r := c.returnsOf(c.current)
 	c.learn(!r.seen || values.open && !r.open)
 	r.open = r.open || values.open
@@ -309,6 +324,9 @@ func (c *checker) functionLiteral(f *syntax.Function) value {
 		c.errorf(f.Pos, "define it outside of the other function", "a function is defined within a function")
 	}
 	c.closures = true
+	if (c.loops > 0 || c.jumpsBack) && len(captured(f)) > 1 {
+		c.errorf(f.Pos, "define it before the loop, with what it needs as parameters", "a function within a loop uses several variables from outside")
+	}
 	outer := c.current
 	c.current = f
 	for _, p := range f.Params {
@@ -353,9 +371,9 @@ func (c *checker) checkReturned(s *syntax.Return, values list) {
 	}
 	v := values.at(0)
 	switch {
-	case v.kinds.has(isRange):
+	case v.kinds == isRange:
 		c.errorf(at, "apply a function that reads ranges, such as rate", "the result is a range")
-	case v.kinds.has(opaque &^ vectorish), v.kinds != 0 && !v.kinds.has(isNumber|vectorish|isNil):
+	case v.kinds != 0 && !v.kinds.has(isNumber|vectorish|isNil):
 		c.errorf(at, resultCure, "the result is %s", v.kinds.article())
 	}
 	c.read(v, at, nil)

@@ -32,17 +32,23 @@ func Compile(source string, o Options) (*Program, error) {
 	if len(c.errs) > 0 {
 		return nil, c.errs.sorted()
 	}
+	return c.build(tree, o)
+}
+
+// build compiles what was checked, and looks at what came of it.
+func (c *checker) build(tree *syntax.Program, o Options) (*Program, error) {
 	p := c.compiled(tree, o)
-	if p.machine, err = newMachine(p); err != nil {
-		return nil, Errors{positioned(err)}
-	}
-	l := p.machine.l
-	l.PushValue(stackMain)
-	err = inspect(l)
-	l.Pop(1)
+	m, err := newMachine(p)
 	if err != nil {
 		return nil, Errors{positioned(err)}
 	}
+	m.l.PushValue(stackMain)
+	err = inspect(m.l)
+	m.l.Pop(1)
+	if err != nil {
+		return nil, Errors{positioned(err)}
+	}
+	p.machine = m
 	return p, nil
 }
 
@@ -55,6 +61,7 @@ func (c *checker) compiled(tree *syntax.Program, o Options) *Program {
 		clock:     o.Clock,
 		constants: c.constants,
 		schedules: c.schedules,
+		first:     tree.Body[0].At().Line,
 		closures:  c.closures,
 		wants:     c.reads.sorted(),
 		reach:     c.reads.reach,
@@ -88,8 +95,10 @@ func (c *checker) compiled(tree *syntax.Program, o Options) *Program {
 	printer := syntax.Printer{
 		Replace: func(e syntax.Expr) string { return c.replaced[e] },
 		Method: func(m *syntax.Method) string {
-			b := c.library.byName["string."+m.Name]
-			return b.global()
+			if b, ok := c.library.byName["string."+m.Name]; ok {
+				return b.global()
+			}
+			return "nil"
 		},
 		Store: store.global(),
 	}

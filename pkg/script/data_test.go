@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	_ "time/tzdata"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -96,3 +97,6 @@ func format(v Value) string {
 	}
 	return "[" + strings.Join(parts, ", ") + "]"
 }
+
+// testClock stands still, so that no test depends on how fast it runs.
+func testClock() time.Time { return time.UnixMilli(testNow) }

@@ -1,7 +1,6 @@
 package script
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -86,7 +85,7 @@ func (e *BudgetError) Error() string {
 	if e.Line > 0 {
 		where = fmt.Sprintf("line %d: ", e.Line)
 	}
-	return fmt.Sprintf("%sthe program exceeds its budget of %s %s; make it smaller or raise %s", where, e.Limit, e.Budget, e.Flag)
+	return fmt.Sprintf("%sthe program used up its budget of %s (%s); make it smaller or raise %s", where, e.Budget, e.Limit, e.Flag)
 }
 
 // An InternalError is a defect of this package or of the Lua library, not of
@@ -100,5 +99,3 @@ func (e *InternalError) Error() string {
 
 // Unwrap returns the defect.
 func (e *InternalError) Unwrap() error { return e.Err }
-
-var errNoEnvironment = errors.New("the compiled chunk has no environment")

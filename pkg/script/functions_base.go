@@ -85,8 +85,14 @@ func baseFunctions() []*builtin {
 	}
 	for _, b := range out {
 		switch b.name {
-		case "error", "assert":
+		case "error":
 			b.verbatim = true
+		case "assert":
+			b.verbatim, b.infer = true, inferAssert
+		case "pcall":
+			b.infer = inferProtectedCall
+		case "select":
+			b.infer = inferSelect
 		}
 	}
 	return out

@@ -166,11 +166,11 @@ func runStringRep(m *machine, n int) (int, error) {
 	if !(times >= 1) {
 		return m.pushString("")
 	}
-	if size := times*float64(len(s)) + (times-1)*float64(len(separator)); size > float64(m.limits.StringBytes) {
-		return 0, m.checkString(m.limits.StringBytes + 1)
-	}
 	if len(s)+len(separator) == 0 {
 		return m.pushString("")
+	}
+	if !(times*float64(len(s)+len(separator)) <= float64(m.limits.StringBytes+len(separator))) {
+		return 0, m.checkString(m.limits.StringBytes + 1)
 	}
 	return m.pushString(strings.Repeat(s+separator, int(times)-1) + s)
 }

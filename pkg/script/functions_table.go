@@ -12,7 +12,7 @@ func tableFunctions() []*builtin {
 	entry := func(name string, result kinds, example, doc string, params []param, run func(m *machine, n int) (int, error)) *builtin {
 		return &builtin{name: "table." + name, family: familyTable, doc: doc, example: example, params: params, result: result, run: run}
 	}
-	return []*builtin{
+	out := []*builtin{
 		entry("concat", isString, `#table.concat({"a", "b"}, ", ")`, "The strings and numbers of a list, from i to j, joined by a separator.",
 			[]param{required("t", isTable), optional("separator", aString), optional("i", aNumber), optional("j", aNumber)}, runTableConcat),
 		entry("insert", isNil, "local t = {1, 2}\ntable.insert(t, 3)\nreturn #t", "Puts a value at the end of a list, or at a position: table.insert(t, position, x).",
@@ -38,6 +38,19 @@ func tableFunctions() []*builtin {
 		entry("unpack", anything, "local a, b = table.unpack({1, 2})\nreturn a + b", "The values of a list, from i to j.",
 			[]param{required("t", isTable), optional("i", aNumber), optional("j", aNumber)}, runTableUnpack),
 	}
+	for _, b := range out {
+		switch b.name {
+		case "table.insert":
+			b.infer = inferStore(1)
+		case "table.pack":
+			b.infer = inferPack
+		case "table.remove", "table.unpack":
+			b.infer = inferElement
+		case "table.sort":
+			b.infer = inferSort
+		}
+	}
+	return out
 }
 
 // storer is what assignments to elements of tables become, so that entries are

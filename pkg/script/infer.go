@@ -7,9 +7,17 @@ import (
 	"github.com/gaugeway/gaugeway/pkg/script/syntax"
 )
 
+// maxListed is how many values a list of expressions may have: the interpreter
+// fails at 255.
+const maxListed = 50
+
 // list infers a list of expressions, of which the last may give several values.
 func (c *checker) list(exprs []syntax.Expr) list {
 	var out list
+	if len(exprs) > maxListed {
+		c.errorf(exprs[maxListed].At(), "pass a table", "a list has %d values, more than %d", len(exprs), maxListed)
+		exprs = exprs[:maxListed]
+	}
 	for i, e := range exprs {
 		if i < len(exprs)-1 {
 			out.values = append(out.values, c.expr(e))

@@ -37,6 +37,9 @@ var kindNames = [...]string{
 
 // String returns the names of the kinds, joined by "or".
 func (k kinds) String() string {
+	if k|isNil == anything {
+		return "any value"
+	}
 	var names []string
 	for i, name := range kindNames {
 		if k&(1<<i) != 0 && !slices.Contains(names, name) {
@@ -52,7 +55,7 @@ func (k kinds) String() string {
 // article returns the names with an article: "a number or nil".
 func (k kinds) article() string {
 	switch s := k.String(); {
-	case k == isNil || k == isLabels || s == "nothing":
+	case k == isNil || k == isLabels || s == "nothing" || k|isNil == anything:
 		return s
 	default:
 		return "a " + s

@@ -46,6 +46,7 @@ type machine struct {
 	l       *lua.State
 	limits  Limits
 	clock   func() time.Time
+	first   int // line of the first statement
 	reach   map[reachKey]int64
 	dynamic map[string]*selector // made by runs; kept so that their addresses last
 	runs    int
@@ -70,7 +71,7 @@ func newMachine(p *Program) (m *machine, err error) {
 			m, err = nil, fmt.Errorf("%v", r)
 		}
 	}()
-	m = &machine{l: lua.NewState(), limits: p.limits, clock: p.clock, reach: p.reach, dynamic: map[string]*selector{}}
+	m = &machine{l: lua.NewState(), limits: p.limits, clock: p.clock, first: p.first, reach: p.reach, dynamic: map[string]*selector{}}
 	reader := newSlowReader(p.source, p.clock)
 	err = m.l.Load(reader, "="+chunkName, "t")
 	switch {
@@ -227,11 +228,28 @@ func (m *machine) line() int {
 		if !ok {
 			break
 		}
-		if d, ok := lua.Info(m.l, "Sl", frame); ok && d.What != "Go" && d.CurrentLine > 0 {
-			return d.CurrentLine
+		if line := m.lineOf(frame); line > 0 {
+			return line
 		}
 	}
 	return 0
+}
+
+// lineOf returns the line that a frame runs, 0 for functions of the library. The
+// interpreter does not know it at the first instruction of a function that was
+// called by a tail call or jumped back: then it is the line of its definition.
+func (m *machine) lineOf(frame lua.Frame) (line int) {
+	d, ok := lua.Info(m.l, "S", frame)
+	if !ok || d.What == "Go" {
+		return 0
+	}
+	defer func() {
+		if recover() != nil {
+			line = max(d.LineDefined, m.first)
+		}
+	}()
+	d2, _ := lua.Info(m.l, "l", frame)
+	return d2.CurrentLine
 }
 
 // maxErrorText is how long a message may be.

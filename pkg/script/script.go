@@ -65,7 +65,7 @@ type Limits struct {
 	// Memory that vectors and strings made by library functions take, in bytes,
 	// garbage included. Default 64 MiB. Flag --lua-max-memory.
 	Memory int
-	// TableEntries that are stored in tables. Default 4096. Flag --lua-max-table-entries.
+	// TableEntries that are stored in tables. Default 2000. Flag --lua-max-table-entries.
 	TableEntries int
 	// Items of the result. Default 10,000. Flag --lua-max-items.
 	Items int
@@ -82,7 +82,7 @@ func DefaultLimits() Limits {
 		WallTime:     time.Second,
 		Depth:        100,
 		Memory:       64 << 20,
-		TableEntries: 4096,
+		TableEntries: 2000,
 		Items:        10_000,
 		StringBytes:  4096,
 		SourceBytes:  8192,
@@ -179,6 +179,7 @@ type Program struct {
 	name      string
 	limits    Limits
 	clock     func() time.Time
+	first     int    // line of the first statement
 	source    string // what the interpreter runs, printed from the checked tree
 	constants []constant
 	schedules []namedSchedule

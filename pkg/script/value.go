@@ -114,6 +114,18 @@ func (l list) from(i int) list {
 	return list{values: l.values[i:], open: l.open}
 }
 
+// maxReturned is how many results of a function are told apart.
+const maxReturned = 8
+
+// capped returns the list with what exceeds maxReturned joined.
+func (l list) capped() list {
+	if len(l.values) <= maxReturned {
+		return l
+	}
+	last := l.from(maxReturned - 1).all()
+	return list{values: append(slices.Clone(l.values[:maxReturned-1]), last), open: true}
+}
+
 // all joins the values.
 func (l list) all() value {
 	var v value

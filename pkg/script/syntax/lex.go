@@ -32,9 +32,9 @@ func (t token) describe() string {
 	case kindName:
 		return "`" + t.text + "`"
 	case kindNumber:
-		return "the number " + strconv.FormatFloat(t.number, 'g', -1, 64)
+		return "number " + strconv.FormatFloat(t.number, 'g', -1, 64)
 	case kindString:
-		return "a string"
+		return "string"
 	}
 	return "`" + t.kind + "`"
 }
@@ -57,7 +57,6 @@ var foreign = [...]struct{ text, cure string }{
 	{"&&", "write and"},
 	{"||", "write or"},
 	{"!", "write not"},
-	{"`", "write strings in \"double quotes\""},
 	{"@", "the evaluation time is given; write offset(selector, \"5m\") to look back"},
 	{"?", "write if, then and else"},
 	{"~", "write ~= for not equal"},
@@ -222,6 +221,9 @@ func (l *lexer) operator(at Pos) string {
 			l.offset += len(op)
 			return op
 		}
+	}
+	if rest[0] == '`' {
+		fail(at, `write strings in "double quotes"`, "a backtick is no quote")
 	}
 	r := []rune(rest[:min(len(rest), 4)])[0]
 	fail(at, `a metric name of other characters is written series"name"{}`, "the character %q is not allowed outside of strings", r)

@@ -29,11 +29,10 @@ func Parse(source string, maxString int) (program *Program, err error) {
 		fail(Pos{1, 1}, "write it as text", "compiled programs are not accepted")
 	}
 	p := newParser(source, maxString)
-	switch p.tok.kind {
-	case kindEOF:
-		fail(p.tok.Pos, `write an expression, such as sum(rate(name["1m"]))`, "the program is empty")
-	case "local", "if", "for", "while", "repeat", "do", "return", "function", "goto", "break", "::", ";":
-	default:
+	switch {
+	case p.tok.kind == kindEOF:
+		p.empty()
+	case p.tok.kind == kindName || p.tok.kind == "(" || !p.startsStatement():
 		at := p.tok.Pos
 		e := p.expression()
 		switch p.tok.kind {
@@ -41,7 +40,7 @@ func Parse(source string, maxString int) (program *Program, err error) {
 			return &Program{Body: []Stmt{&Return{Pos: at, Exprs: []Expr{e}}}, Expression: true}, nil
 		case "=", ",":
 		default:
-			if !isCall(e) || isPromQL(p.tok) {
+			if !isCall(e) || isPromQL(p.tok) || !p.startsStatement() {
 				p.unexpected("after an expression")
 			}
 		}
@@ -51,7 +50,14 @@ func Parse(source string, maxString int) (program *Program, err error) {
 	if p.tok.kind != kindEOF {
 		p.unexpected("")
 	}
+	if len(body) == 0 {
+		p.empty()
+	}
 	return &Program{Body: body}, nil
+}
+
+func (p *parser) empty() {
+	fail(p.tok.Pos, `write an expression, such as sum(rate(name["1m"]))`, "the program is empty")
 }
 
 type parser struct {
@@ -119,7 +125,7 @@ func (p *parser) unexpected(where string) {
 	switch {
 	case isPromQL(p.tok):
 		cure = promQL[p.tok.text]
-	case p.tok.kind == kindName && p.last.kind == kindName:
+	case p.tok.kind == kindName && endsExpression(p.last.kind):
 		cure = "join what belongs together by an operator or a comma"
 	case p.tok.kind == "=" && where == "after an expression":
 		cure = "write == to compare, or local name = value"
@@ -128,6 +134,23 @@ func (p *parser) unexpected(where string) {
 		where = " " + where
 	}
 	fail(p.tok.Pos, cure, "unexpected %s%s", p.tok.describe(), where)
+}
+
+func endsExpression(kind string) bool {
+	switch kind {
+	case kindName, kindNumber, kindString, ")", "]", "}":
+		return true
+	}
+	return false
+}
+
+// startsStatement reports whether a statement may follow.
+func (p *parser) startsStatement() bool {
+	switch p.tok.kind {
+	case kindName, "(", "local", "if", "for", "while", "repeat", "do", "return", "function", "goto", "break", "::", ";":
+		return true
+	}
+	return false
 }
 
 var promQL = map[string]string{

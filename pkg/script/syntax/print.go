@@ -197,8 +197,11 @@ func (p *Printer) expr(e Expr) {
 		return
 	case *Call:
 		p.expr(e.Func)
-		p.at(e.Pos)
-		p.arguments(e.Args)
+		if e.Style != '(' {
+			p.list(e.Args)
+		} else {
+			p.arguments(e.Args)
+		}
 		return
 	case *Method:
 		p.method(e)

@@ -1,0 +1,1 @@
+sum(rate(a)) by (pod)

@@ -1,0 +1,1 @@
+sum by (pod) (a)

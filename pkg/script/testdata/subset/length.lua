@@ -1,0 +1,5 @@
+local t={} for i=1,10 do t[i]=i end for i=10,5,-1 do t[i]=nil end print(#t)
+t={} t[1]=1 t[2]=2 t[3]=3 t[2]=nil print(#t==3 or #t==1)
+t={1,2,3} t[1]=nil print(#t) t[3]=nil print(#t)
+t={1} t[1]=nil print(#t)
+print(#"abc", #{}, #{1,2,3}, #{n=1})

@@ -1,0 +1,5 @@
+print(math.floor(3.7),math.floor(-3.7),math.ceil(3.2),math.ceil(-3.2),math.abs(-5),math.max(1,2,3),math.min(3,1,2),math.fmod(7,3),math.fmod(-7,3),math.fmod(7,-3))
+print(math.sqrt(2),math.sin(1),math.cos(1),math.tan(1),math.exp(1),math.log(10),math.log(8,2),math.log(100,10),math.pow(2,8))
+print(math.modf(3.7)) print(math.modf(-3.7)) print(math.frexp(8)) print(math.ldexp(0.5,4)) print(math.deg(math.pi),math.rad(180)) print(math.pi) print(math.atan2(1,2),math.atan(1),math.asin(1),math.acos(0)) print(math.log(0),math.sqrt(-1)~=math.sqrt(-1)) print(math.max(1,0/0)~=1, math.min(1,0/0)) print(math.floor(1e300)) print(2^1023*2, -(2^1023)*2)
+print(math.huge, 1/0, math.huge == 1/0, -math.huge < -1e308)
+print(mod(-5,3), mod(5,-3), mod(-0.5,1), mod(-1,60), mod(7,3), mod(-7,3), mod(7,-3))

@@ -1,0 +1,6 @@
+print(tonumber("10"),tonumber("0x10"),tonumber(" 10 "),tonumber("10a"),tonumber("1e2"),tonumber("0x"),tonumber(""),tonumber(" "),tonumber("1 0"),tonumber("0x1p-2"),tonumber("1e+"),tonumber(".5"),tonumber("5."),tonumber("."),tonumber("-"),tonumber("- 1"),tonumber("--1"),tonumber("+1"),tonumber("-0x10"),tonumber("1e1000"),tonumber("inf"),tonumber("nan"),tonumber("1_0"),tonumber("１"))
+print(tonumber("10",2),tonumber("ff",16),tonumber("zz",36),tonumber("8",8),tonumber("-7",8),tonumber("1.0",10),tonumber("1e1",16))
+print("10"+5,"3"*"4",-"2","0x10"+0,"1e1"*1)
+print(10/3,2^0.5,1e15+0.5)
+print(0,0.1,1/3,1e-5,1e-4,123e-7,1e100,2^31,2^53,2^63,-2^63,100,3.0,0.1+0.2,1e308*10,-1e308*10,1e14,1e15,1e16,123456789012345)
+print(2^3^2, -3^2, -2^2, 2^-1, 1-2-3)

@@ -1,0 +1,11 @@
+local t={} for i=1,100 do table.insert(t,1,i) end print(#t,t[1],t[100]) for i=1,99 do table.remove(t,1) end print(#t,t[1])
+local a={10,20,30} a[#a+1]=40 print(#a,a[4]) table.insert(a,1,5) print(table.concat(a,",")) print(table.remove(a),table.remove(a,1),#a)
+local big={} for i=1,1000 do big[i]=i end for i=1,1000 do if mod(i,2)==0 then big[i]=nil end end local c=0 for k in pairs(big) do c=c+1 end print(c)
+local m={} m[1.0]=1 m[2^53]=2 print(m[1],m[2^53],#m) m["1"]="s" print(m["1"],m[1])
+t={} t[2^31]=1 t[-1]=2 t[1e15]=3 t[0.5]=4 c=0 for k,v in pairs(t) do c=c+v end print(c,t[2147483648],t[-1],t[1e15],t[.5])
+local n={} n[3]=3 n[2]=2 n[1]=1 print(#n) for i,v in ipairs(n) do print(i,v) end
+print(table.unpack({1,2,3},2)) print(table.unpack({1,2,3},2,3)) print(table.pack(1,nil,3).n) print(table.concat({}), table.concat({1,"a",2.5}, "-"), table.concat({1,2,3},",",2))
+local s={5,2,8,1,9,3} table.sort(s) print(table.concat(s,",")) table.sort(s,function(x,y) return x>y end) print(table.concat(s,","))
+s={"b","a","C"} table.sort(s) print(table.concat(s,","))
+s={} for i=1,50 do s[i]={k=mod(i,5),i=i} end table.sort(s,function(x,y) if x.k~=y.k then return x.k<y.k end return x.i<y.i end) print(s[1].i,s[50].i)
+local e={1,2;3,} print(#e) e.x={y={z=7}} print(e.x.y.z) e.x.y.z=nil print(e.x.y.z)
