@@ -30,7 +30,9 @@
 //   - Two elements with the same labels are an error wherever the engine could
 //     return both, one as a float and one as a histogram (label_replace,
 //     label_join, unary minus).
-//   - Vectors are compared by labels, not by a hash of labels.
+//   - Factors that double_exponential_smoothing refuses are an error even
+//     where no series has samples.
+//   - Label sets are compared, not their hashes.
 //   - Errors say what to do about them.
 //
 // [CoveredRate] has no counterpart in PromQL.
