@@ -40,7 +40,7 @@ func mathFunctions() []*builtin {
 		simple("sgn", promath.Sgn, `sgn(-3)`, "1 above 0, -1 below 0, else 0."),
 		{
 			name: "scalar", family: familyMath,
-			doc:     "The value of the vector's only element; nil where it has none or several.",
+			doc:     "The value of the vector's only element that is no histogram; nil where there is none or several.",
 			example: `scalar(up{pod="a"})`,
 			params:  []param{required("v", aVector)}, result: isNumber | isNil,
 			run: func(m *machine, _ int) (int, error) {
@@ -48,7 +48,13 @@ func mathFunctions() []*builtin {
 				if err != nil {
 					return 0, err
 				}
-				if len(v) != 1 || v[0].H != nil {
+				floats := 0
+				for i := range v {
+					if v[i].H == nil {
+						floats++
+					}
+				}
+				if floats != 1 {
 					return m.pushNil()
 				}
 				return m.pushNumber(promath.ScalarOf(v))

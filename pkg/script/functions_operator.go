@@ -19,6 +19,8 @@ func operatorFunctions() []*builtin {
 		arithmetic("sub", promath.OpSub, `sub(queue_length, up, on("pod"))`, "a - b, for vectors whose labels differ."),
 		arithmetic("mul", promath.OpMul, `mul(queue_length, up, on("pod"))`, "a * b, for vectors whose labels differ."),
 		arithmetic("div", promath.OpDiv, `div(queue_length, up, on("pod"), group_left())`, "a / b, for vectors whose labels differ."),
+		arithmetic("pow", promath.OpPow, `pow(queue_length, up, on("pod"))`, "a ^ b, for vectors whose labels differ."),
+		arithmetic("fmod", promath.OpMod, `fmod(queue_length, 2)`, "Remainder of a / b with the sign of a, PromQL's `%`."),
 		{
 			name: "mod", family: familyOperator,
 			doc:     "Remainder of a / b with the sign of b, a - floor(a/b)*b, as `%` is in Lua; vectors match by all labels.",
