@@ -240,8 +240,11 @@ type target struct {
 type column struct {
 	labels labels.Labels
 	hash   uint64
-	f      []float64
-	h      []*histogram.FloatHistogram // nil until the first histogram
+	// lost: it had samples, and none of them is kept. When it returns, it is not
+	// a counter that began at 0, so its rows are unknown rather than absent.
+	lost bool
+	f    []float64
+	h    []*histogram.FloatHistogram // nil until the first histogram
 }
 
 func (t *target) newest() int64 {
@@ -251,15 +254,15 @@ func (t *target) newest() int64 {
 	return t.t[len(t.t)-1]
 }
 
-// append adds a row and drops those before keep, except the newest of them: it
-// is the base of an increase. It reports whether series came or went.
+// append adds a row and drops old ones. It reports whether series came or went.
 func (t *target) append(b metric.Batch, keep int64) (changed bool) {
 	if len(t.t) == 0 {
 		t.first = b.Time
 	}
-	changed = t.cut(keep)
+	t.cut(keep)
 	t.addRow(b.Time)
 	if t.table != b.Table {
+		changed = t.forget() || changed
 		t.table, t.ids = b.Table, t.ids[:0]
 	}
 	for len(t.ids) < len(b.Table.Series) {
@@ -274,7 +277,7 @@ func (t *target) append(b metric.Batch, keep int64) (changed bool) {
 			t.ids[id] = c
 			changed = changed || added
 		}
-		c.f[row] = b.Values[i]
+		c.f[row], c.lost = b.Values[i], false
 		if b.Histograms != nil && b.Histograms[i] != nil {
 			c.setHistogram(row, b.Histograms[i])
 		}
@@ -286,11 +289,19 @@ func (t *target) append(b metric.Batch, keep int64) (changed bool) {
 func (t *target) addRow(at int64) {
 	t.t = append(t.t, at)
 	for _, c := range t.columns {
-		c.f = append(c.f, metric.Absent)
+		c.f = append(c.f, c.nothing())
 		if c.h != nil {
 			c.h = append(c.h, nil)
 		}
 	}
+}
+
+// nothing is the marker of a row without a sample.
+func (c *column) nothing() float64 {
+	if c.lost {
+		return metric.Unknown
+	}
+	return metric.Absent
 }
 
 func (c *column) setHistogram(row int, h *histogram.FloatHistogram) {
@@ -324,28 +335,38 @@ func (t *target) column(lset labels.Labels) (c *column, added bool) {
 }
 
 // cut drops rows before keep once they are a quarter of all, so that the cost
-// of moving the rest is spread over the scrapes; series without any sample
-// left go with them. One row before keep stays.
-func (t *target) cut(keep int64) (changed bool) {
+// of moving the rest is spread over the scrapes. One row before keep stays: it
+// is the base of an increase.
+func (t *target) cut(keep int64) {
 	n, _ := slices.BinarySearch(t.t, keep)
-	n-- // the base of an increase
+	n--
 	if n <= 0 || 4*n < len(t.t) {
-		return false
+		return
 	}
 	t.t = slices.Delete(t.t, 0, n)
-	empty := false
 	for _, c := range t.columns {
 		c.f = slices.Delete(c.f, 0, n)
 		if c.h != nil {
 			c.h = slices.Delete(c.h, 0, n)
 		}
-		empty = empty || c.empty()
+		if !c.lost && c.empty() {
+			c.lost = true
+			for i := range c.f {
+				c.f[i] = metric.Unknown
+			}
+		}
 	}
-	if empty {
-		t.columns = slices.DeleteFunc(t.columns, (*column).empty)
-		t.reindex()
+}
+
+// forget drops the series that are lost, as the parser that numbered them did.
+// It reports whether there were any.
+func (t *target) forget() bool {
+	if !slices.ContainsFunc(t.columns, func(c *column) bool { return c.lost }) {
+		return false
 	}
-	return empty
+	t.columns = slices.DeleteFunc(t.columns, func(c *column) bool { return c.lost })
+	t.reindex()
+	return true
 }
 
 // empty reports whether the column has no sample in any row.

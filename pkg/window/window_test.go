@@ -331,3 +331,40 @@ func TestLookbackIsTwoIntervalsAndTenSecondsAtLeast(t *testing.T) {
 		t.Errorf("got %d ms", got)
 	}
 }
+
+// A counter that returns after longer than its rows are kept did not begin at
+// 0: nothing is known of what it did.
+func TestASeriesThatWasAwayForLongIsUnknownNotNew(t *testing.T) {
+	t.Parallel()
+	sel := &metric.Selector{Name: "x", Range: 10 * second}
+	f := newFeed(t, 5*second, *sel)
+	v := NewView(All, Part{Window: f.w})
+	f.targets(0, "a")
+	f.scrape("a", 5*second, map[string]float64{"x{l=1}": 1e6, "x{l=2}": 1})
+	for at := int64(10); at <= 45; at += 5 {
+		f.scrape("a", at*second, map[string]float64{"x{l=2}": 1})
+	}
+	f.scrape("a", 50*second, map[string]float64{"x{l=1}": 1e6 + 1, "x{l=2}": 1})
+	f.expect(v, 50*second, sel, `{__name__="x", instance="a", l="1"} 35:? 40:? 45:? 50:1.000001e+06
+{__name__="x", instance="a", l="2"} 35:1 40:1 45:1 50:1
+`)
+}
+
+func TestSeriesOfALayoutThatWasDroppedGo(t *testing.T) {
+	t.Parallel()
+	sel := &metric.Selector{Name: "x", Range: 10 * second}
+	f := newFeed(t, 5*second, *sel)
+	f.targets(0, "a")
+	f.scrape("a", 5*second, map[string]float64{"x{l=1}": 1, "x{l=2}": 1})
+	for at := int64(10); at <= 45; at += 5 {
+		f.scrape("a", at*second, map[string]float64{"x{l=2}": 1})
+	}
+	if _, series, _ := f.w.Size(); series != 2 {
+		t.Errorf("%d series before the parser forgot", series)
+	}
+	f.tables["a"] = &metric.Table{}
+	f.scrape("a", 50*second, map[string]float64{"x{l=2}": 1})
+	if _, series, _ := f.w.Size(); series != 1 {
+		t.Errorf("%d series after the parser forgot", series)
+	}
+}
