@@ -1,0 +1,115 @@
+package preset
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gaugeway/gaugeway/pkg/config"
+)
+
+// isolated returns a loader to which no file exists but testdata's.
+func isolated() loader {
+	return loader{
+		readFile: func(path string, limit int64) ([]byte, error) {
+			if !strings.HasPrefix(path, "testdata") {
+				return nil, errors.New("no such file or directory")
+			}
+			return readFile(path, limit)
+		},
+		loadConfig: func(dir string, check config.Check) (*config.Snapshot, []config.Finding, error) {
+			if !strings.HasPrefix(dir, "testdata") {
+				return nil, nil, errors.New("there is no such folder")
+			}
+			return config.Load(dir, check)
+		},
+		snapshots: map[string]*snapshot{},
+	}
+}
+
+// TestFindings has a file for each message.
+func TestFindings(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/findings/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no files: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			_, findings, err := Load([]string{file})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var b strings.Builder
+			for _, f := range findings {
+				b.WriteString(f.String() + "\n")
+			}
+			golden := strings.TrimSuffix(file, ".yaml") + ".golden"
+			if *update {
+				if err := os.WriteFile(golden, []byte(b.String()), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatalf("%v (go test ./pkg/preset -update writes it)", err)
+			}
+			if diff := cmp.Diff(string(want), b.String()); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			if b.Len() == 0 {
+				t.Error("nothing was found")
+			}
+		})
+	}
+}
+
+func TestLoadErrors(t *testing.T) {
+	t.Parallel()
+	if _, _, err := Load([]string{"testdata/none"}); err == nil {
+		t.Error("a path that does not exist gave no error")
+	}
+	large := filepath.Join(t.TempDir(), "large_test.yaml")
+	if err := os.WriteFile(large, make([]byte, config.MaxFileBytes+1), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := Load([]string{large})
+	if err == nil || !strings.Contains(err.Error(), "larger than the limit of 1 MiB") {
+		t.Errorf("a file that is too large gave %v", err)
+	}
+}
+
+// FuzzLoad reads any text as a file of tests: what is wrong is a finding with
+// its file, and nothing panics.
+func FuzzLoad(f *testing.F) {
+	for _, pattern := range []string{"testdata/findings/*.yaml", "testdata/pass/*.yaml", "testdata/fail/*.yaml"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(text)
+		}
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		l := isolated()
+		cases, findings := l.load("fuzz.yaml", text)
+		if len(cases) > 0 && len(findings) > 0 {
+			t.Errorf("%d cases in spite of findings", len(cases))
+		}
+		for _, finding := range findings {
+			if finding.File != "fuzz.yaml" || finding.Line < 1 || finding.Message == "" {
+				t.Errorf("finding without a place or a message: %+v", finding)
+			}
+		}
+	})
+}
