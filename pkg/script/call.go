@@ -19,7 +19,7 @@ type application struct {
 // arg returns where argument i, counting from 0, is written.
 func (x *application) arg(i int) syntax.Pos {
 	if i < len(x.exprs) {
-		return x.exprs[i].At()
+		return syntax.Start(x.exprs[i])
 	}
 	return x.at
 }
@@ -32,7 +32,7 @@ func (c *checker) call(e *syntax.Call) list {
 		}
 		c.replaced[syntax.Strip(e.Func)] = b.global()
 		c.replaced[e.Func] = b.global()
-		return c.apply(&application{builtin: b, at: e.Func.At(), args: c.list(e.Args), exprs: e.Args})
+		return c.apply(&application{builtin: b, at: syntax.Start(e.Func), args: c.list(e.Args), exprs: e.Args})
 	}
 	if name, ok := syntax.Strip(e.Func).(*syntax.Name); ok && name.Local == nil && e.Style != '{' {
 		c.list(e.Args)
@@ -74,7 +74,7 @@ func (c *checker) matched(e *syntax.Call, f value) list {
 		}
 		for _, v := range values {
 			if got := c.expr(v); got.kinds != 0 && !got.kinds.has(isString|isMatcher) {
-				c.errorf(v.At(), matcherCure, "a matcher is %s", got.kinds.article())
+				c.errorf(syntax.Start(v), matcherCure, "a matcher is %s", got.kinds.article())
 			}
 		}
 	}
@@ -161,10 +161,7 @@ func (c *checker) apply(x *application) list {
 		out.values[0].kinds = b.result
 		out.values[0].anyText = b.result.has(isString)
 	}
-	switch b.name {
-	case "table.unpack", "select", "pcall":
-		out.open = true
-	}
+	out.open = b.open
 	if len(out.values) == 0 {
 		return out
 	}
@@ -248,7 +245,11 @@ func (c *checker) checkQuantile(x *application) {
 		return
 	}
 	if q, ok := c.constantNumber(x.exprs[0]); ok && !(q >= 0 && q <= 1) {
-		c.errorf(x.arg(0), "write "+formatNumber(q/100)+" for "+formatNumber(q)+" %", "a quantile is between 0 and 1")
+		cure := ""
+		if q > 1 {
+			cure = "write " + formatNumber(q/100) + " for " + formatNumber(q) + " %"
+		}
+		c.errorf(x.arg(0), cure, "a quantile is between 0 and 1")
 	}
 }
 
@@ -290,7 +291,7 @@ func (c *checker) checkBuckets(x *application) {
 	if keeps || !c.readsBuckets(call.Args[0]) {
 		return
 	}
-	c.errorf(call.Args[0].At(), `write sum(v, by("le")), with the other labels that you want`, "the label le of the buckets is lost")
+	c.errorf(syntax.Start(call.Args[0]), `write sum(v, by("le")), with the other labels that you want`, "the label le of the buckets is lost")
 }
 
 // readsBuckets reports whether a range function reads classic buckets only.
@@ -355,7 +356,7 @@ func inferOffset(c *checker, x *application) []value {
 		for _, text := range d.texts {
 			back, err := sel.back(text)
 			if err != nil {
-				c.errorf(x.arg(1), durationCure, "%v", err)
+				c.fail(x.arg(1), err)
 				continue
 			}
 			if back.Offset > maxOffset {
@@ -419,10 +420,10 @@ func (c *checker) percentileOptions(x *application, i int) {
 		}
 		v := c.expr(f.Value)
 		if v.kinds != 0 && !v.kinds.has(aNumberOrVector) {
-			c.errorf(f.Value.At(), "give a gauge, such as "+x.builtin.name+"(r, {inflight = sum(requests_in_flight)})", "what is in flight is %s", v.kinds.article())
+			c.errorf(syntax.Start(f.Value), "give a gauge, such as "+x.builtin.name+"(r, {inflight = sum(requests_in_flight)})", "what is in flight is %s", v.kinds.article())
 			continue
 		}
-		c.read(v, f.Value.At(), nil)
+		c.read(v, syntax.Start(f.Value), nil)
 	}
 }
 

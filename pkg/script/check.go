@@ -179,7 +179,7 @@ func (c *checker) statement(s syntax.Stmt) {
 				continue
 			}
 			if v := c.expr(e); v.kinds != 0 && !v.kinds.has(isNumber|isString) {
-				c.errorf(e.At(), "scalar(v) makes a number of a vector with one element", "the bounds of a loop are numbers, and this is %s", v.kinds.article())
+				c.errorf(syntax.Start(e), "scalar(v) makes a number of a vector with one element", "the bounds of a loop are numbers, and this is %s", v.kinds.article())
 			}
 		}
 		c.assignLocal(s.Var, value{kinds: isNumber})
@@ -233,10 +233,14 @@ func (c *checker) store(t *syntax.Index, v value) {
 	}
 	object, key := c.expr(t.Object), c.expr(t.Key)
 	if object.kinds != 0 && !object.kinds.has(isTable) {
-		c.errorf(t.Pos, "map makes a changed vector", "%s cannot be changed", object.kinds.article())
+		cure := ""
+		if object.kinds.has(isVector) {
+			cure = "map makes a changed vector"
+		}
+		c.errorf(t.Pos, cure, "%s cannot be changed", object.kinds.article())
 	}
 	if key.kinds != 0 && !key.kinds.has(isNumber|isString|isBoolean) {
-		c.errorf(t.Key.At(), "use numbers, strings or booleans", "a key of a table is %s", key.kinds.article())
+		c.errorf(syntax.Start(t.Key), "use numbers, strings or booleans", "a key of a table is %s", key.kinds.article())
 	}
 	c.learn(c.fields.add(v))
 }
@@ -260,7 +264,7 @@ func (c *checker) genericFor(s *syntax.GenericFor) {
 		values := c.list(s.Exprs)
 		iterator := values.at(0)
 		if iterator.kinds != 0 && !iterator.kinds.has(isFunction) {
-			c.errorf(s.Exprs[0].At(), "write for i, x in ipairs(t), or each(v, f) for vectors", "the loop iterates over %s", iterator.kinds.article())
+			c.errorf(syntax.Start(s.Exprs[0]), "write for i, x in ipairs(t), or each(v, f) for vectors", "the loop iterates over %s", iterator.kinds.article())
 		}
 		results := c.invoke(iterator.functions, values.from(1), s.Pos)
 		for i := range vars {
@@ -364,10 +368,10 @@ func ends(body []syntax.Stmt) bool {
 func (c *checker) checkReturned(s *syntax.Return, values list) {
 	at := s.Pos
 	if len(s.Exprs) > 0 {
-		at = s.Exprs[0].At()
+		at = syntax.Start(s.Exprs[0])
 	}
 	if len(s.Exprs) > 1 {
-		c.errorf(s.Exprs[1].At(), "return a vector to give several", "a program returns one value")
+		c.errorf(syntax.Start(s.Exprs[1]), "return a vector to give several", "a program returns one value")
 	}
 	v := values.at(0)
 	switch {
@@ -387,10 +391,13 @@ func (c *checker) checkResult(p *syntax.Program) {
 			at = p.Body[n-1].At()
 		}
 		c.errorf(at, "write return and the value", "the program returns nothing")
-	} else if len(c.reads.wants) == 0 && len(c.errs) == 0 && !c.reads.dynamic {
+	} else if len(c.reads.wants) == 0 && len(c.errs) == 0 && !c.readsTime() {
 		c.warnf(p.Body[0].At(), "name a metric", "the program reads no series")
 	}
 }
+
+// readsTime reports whether the program depends on the time of evaluation.
+func (c *checker) readsTime() bool { return len(c.schedules) > 0 || c.used[c.library.byName["now"]] }
 
 // result is what the chunk returns.
 func (c *checker) result() value {

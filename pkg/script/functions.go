@@ -59,6 +59,7 @@ type builtin struct {
 	params       []param
 	result       kinds
 	doc, example string
+	usage        string // the parameters of the signature, where params do not say it
 
 	// run takes n arguments of the right kinds from the machine's stack, pushes
 	// its results and returns how many.
@@ -78,6 +79,8 @@ type builtin struct {
 	q float64
 	// variable: it is not called; it is a value.
 	variable bool
+	// open: it may return more values, like the last that infer gives.
+	open bool
 	// verbatim: its errors are the program's words.
 	verbatim bool
 	// static: it exists only when compiling; run is nil.
@@ -109,6 +112,9 @@ func repeatable(name string, k kinds) param { return param{name: name, kinds: k,
 func (b *builtin) signature() string {
 	if b.variable {
 		return fmt.Sprintf("%s: %s", b.name, b.result)
+	}
+	if b.usage != "" {
+		return fmt.Sprintf("%s(%s) -> %s", b.name, b.usage, b.result)
 	}
 	var parts []string
 	for _, p := range b.params {
@@ -198,10 +204,14 @@ func (b *builtin) argumentError(i int, k kinds) error {
 	p := b.param(i)
 	cure := "write " + b.signature()
 	switch {
-	case p.kinds == aRange && k.only(vectorish|isNil):
+	case p.kinds == aRange && k.only(isSelector|isNil):
 		cure = fmt.Sprintf(`give the selector a range: %s(name["1m"])`, b.name)
+	case p.kinds == aRange && k.has(isNumber|isVector) && b.family == familyRange:
+		cure = fmt.Sprintf(`apply it to each series first: sum(%s(name["1m"]))`, b.name)
 	case k == isRange && p.kinds.has(isVector):
 		cure = `apply rate or another function of ranges first, or leave ["..."] out`
+	case k.only(isNumber|isNil) && p.kinds == aVector && b.family == familyHistogram:
+		cure = `keep the label le of the buckets: sum(rate(name_bucket["1m"]), by("le"))`
 	case k.only(isNumber|isNil) && p.kinds == aVector && b.family == familyAggregation:
 		cure = "aggregate vectors; numbers have math.max, math.min and operators"
 	case k.only(isNumber|isNil) && p.kinds.has(isVector) && !p.kinds.has(isNumber):
@@ -315,9 +325,10 @@ func isLibrary(name string) bool {
 
 // nearest returns the function whose name is most like a name; "" where none is.
 func (t functionTable) nearest(name string) string {
-	best, least := "", 3
+	last := name[strings.LastIndex(name, ".")+1:]
+	best, least := "", 1+max(1, min(2, len(last)/3))
 	for _, candidate := range t.names {
-		if d := distance(name, candidate); d < least && d < len(name) {
+		if d := distance(name, candidate); d < least {
 			best, least = candidate, d
 		}
 	}

@@ -46,7 +46,7 @@ func baseFunctions() []*builtin {
 			[]param{required("x", anything), optional("base", aNumber)}, runToNumber),
 		entry("error", 0, `if sum(queue_length) > 100 then error("no sensible queue") end return 1`,
 			"Ends the program with a message; the metric has no value.",
-			[]param{optional("message", anything), optional("level", aNumber)}, func(m *machine, n int) (int, error) {
+			[]param{optional("message", anything)}, func(m *machine, n int) (int, error) {
 				message := "error"
 				if n > 0 {
 					message = m.describe(1)
@@ -90,9 +90,9 @@ func baseFunctions() []*builtin {
 		case "assert":
 			b.verbatim, b.infer = true, inferAssert
 		case "pcall":
-			b.infer = inferProtectedCall
+			b.infer, b.open = inferProtectedCall, true
 		case "select":
-			b.infer = inferSelect
+			b.infer, b.open = inferSelect, true
 		}
 	}
 	return out

@@ -62,9 +62,9 @@ func mathFunctions() []*builtin {
 		},
 		{
 			name: "vector", family: familyMath,
-			doc:     "A vector of one element without labels; nil makes the empty vector.",
+			doc:     "A vector of one element without labels; nil stays nil, which is the empty vector where one is due.",
 			example: `vor(sum(queue_length, by("pod")), vector(0))`,
-			params:  []param{{name: "x", kinds: aNumber, variadic: false}}, result: isVector,
+			params:  []param{required("x", aNumber)}, result: isVector,
 			run: func(m *machine, _ int) (int, error) { return m.pushVector(promath.VectorOf(m.number(1)), nil) },
 		},
 	}

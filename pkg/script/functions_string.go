@@ -15,7 +15,7 @@ func stringFunctions() []*builtin {
 	whole := func(name, example, doc string, f func(string) string) *builtin {
 		return entry(name, isString, example, doc, nil, func(m *machine, _ int) (int, error) { return m.pushString(f(m.text(1))) })
 	}
-	return []*builtin{
+	out := []*builtin{
 		entry("byte", isNumber|isNil, `string.byte("a")`, "The bytes of a text from i to j, by default the first.",
 			[]param{optional("i", aNumber), optional("j", aNumber)}, runStringByte),
 		{
@@ -65,6 +65,17 @@ func stringFunctions() []*builtin {
 				return m.pushString(s[from-1 : to])
 			}),
 	}
+	for _, b := range out {
+		switch b.name {
+		case "string.byte":
+			b.open = true
+		case "string.find":
+			b.infer = func(*checker, *application) []value {
+				return []value{{kinds: isNumber | isNil}, {kinds: isNumber | isNil}}
+			}
+		}
+	}
+	return out
 }
 
 // byteSpan turns positions, which count from the end where they are negative,

@@ -44,8 +44,10 @@ func tableFunctions() []*builtin {
 			b.infer = inferStore(1)
 		case "table.pack":
 			b.infer = inferPack
-		case "table.remove", "table.unpack":
+		case "table.remove":
 			b.infer = inferElement
+		case "table.unpack":
+			b.infer, b.open = inferElement, true
 		case "table.sort":
 			b.infer = inferSort
 		}

@@ -15,7 +15,7 @@ const maxListed = 50
 func (c *checker) list(exprs []syntax.Expr) list {
 	var out list
 	if len(exprs) > maxListed {
-		c.errorf(exprs[maxListed].At(), "pass a table", "a list has %d values, more than %d", len(exprs), maxListed)
+		c.errorf(syntax.Start(exprs[maxListed]), "pass a table", "a list has %d values, more than %d", len(exprs), maxListed)
 		exprs = exprs[:maxListed]
 	}
 	for i, e := range exprs {
@@ -110,8 +110,11 @@ func (c *checker) builtinValue(e syntax.Expr, b *builtin) value {
 		c.use(b)
 		c.replaced[e] = b.global()
 		return value{kinds: isNumber}
-	case b.static || b.name == "pairs" || b.name == "ipairs":
-		c.errorf(e.At(), "write "+b.example, "%s is no value", b.name)
+	case b.name == "pairs" || b.name == "ipairs":
+		c.errorf(syntax.Start(e), "write for k, x in "+b.name+"(t) do", "%s is no value", b.name)
+		return value{}
+	case b.static:
+		c.errorf(syntax.Start(e), "write "+b.example, "%s is no value", b.name)
 		return value{}
 	}
 	c.use(b)
@@ -223,17 +226,17 @@ func (c *checker) window(e *syntax.Index, object, key value) value {
 	case key.kinds == 0:
 		return value{}
 	case !key.kinds.has(isString):
-		c.errorf(e.Key.At(), `write ["1m"]`, "a range is a duration in quotes, and this is %s", key.kinds.article())
+		c.errorf(syntax.Start(e.Key), `write ["1m"]`, "a range is a duration in quotes, and this is %s", key.kinds.article())
 		return value{}
 	case key.anyText:
-		c.errorf(e.Key.At(), `write it in place, ["1m"], or pass it as an argument`, "the range is not constant")
+		c.errorf(syntax.Start(e.Key), `write it in place, ["1m"], or pass it as an argument`, "the range is not constant")
 		return value{}
 	}
 	for _, s := range object.selectors {
 		for _, text := range key.texts {
 			w, err := s.window(text)
 			if err != nil {
-				c.errorf(e.Key.At(), durationCure, "%v", err)
+				c.fail(syntax.Start(e.Key), err)
 				continue
 			}
 			out.selectors = append(out.selectors, c.intern(w))
@@ -241,8 +244,6 @@ func (c *checker) window(e *syntax.Index, object, key value) value {
 	}
 	return out
 }
-
-const durationCure = `write "30s", "5m" or "1h30m"`
 
 func (c *checker) table(e *syntax.Table) value {
 	if len(e.Fields) > maxFields {
@@ -287,7 +288,7 @@ func (c *checker) tableKey(f syntax.Field, seen map[string]bool) {
 // condition infers what is tested for truth.
 func (c *checker) condition(e syntax.Expr) value {
 	v := c.expr(e)
-	c.checkTruth(e.At(), v, "tested")
+	c.checkTruth(syntax.Start(e), v, "tested")
 	return v
 }
 
@@ -303,7 +304,7 @@ func (c *checker) checkTruth(at syntax.Pos, v value, how string) {
 func (c *checker) unary(e *syntax.Unary) value {
 	switch e.Op {
 	case "not":
-		c.checkTruth(e.Operand.At(), c.expr(e.Operand), "negated")
+		c.checkTruth(syntax.Start(e.Operand), c.expr(e.Operand), "negated")
 		return value{kinds: isBoolean}
 	case "#":
 		v := c.expr(e.Operand)
@@ -319,7 +320,7 @@ func (c *checker) unary(e *syntax.Unary) value {
 	if !c.checkOperand(e.Operand, v) {
 		return value{}
 	}
-	return c.arithmetic(e.Operand.At(), v, v)
+	return c.arithmetic(syntax.Start(e.Operand), v, v)
 }
 
 // checkOperand checks an operand of arithmetic.
@@ -328,9 +329,9 @@ func (c *checker) checkOperand(e syntax.Expr, v value) bool {
 	case v.kinds == 0:
 		return true
 	case v.kinds.has(isRange):
-		c.errorf(e.At(), rangeCure(c.nameOf(e)+`["1m"]`), "a range has no value")
+		c.errorf(syntax.Start(e), rangeCure(c.nameOf(e)+`["1m"]`), "a range has no value")
 	case !v.kinds.has(aNumberOrVector | isString):
-		c.errorf(e.At(), "operators take numbers and vectors", "arithmetic on %s", v.kinds.article())
+		c.errorf(syntax.Start(e), "operators take numbers and vectors", "arithmetic on %s", v.kinds.article())
 	default:
 		return true
 	}
@@ -403,6 +404,9 @@ func (c *checker) checkEqual(e *syntax.Binary, left, right value) {
 		v, other := pair[0], pair[1]
 		switch {
 		case other.kinds == isNil && v.kinds.has(isNil):
+		case v.kinds.has(vectorish) && other.kinds == isNil:
+			c.errorf(e.Pos, "use absent(v) or count(v)", "a vector is never nil")
+			return
 		case v.kinds.has(vectorish):
 			c.errorf(e.Pos, "use "+filter+" to filter it, or scalar(v)", "a vector cannot be compared with `%s`", e.Op)
 			return

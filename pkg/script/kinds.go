@@ -35,21 +35,28 @@ var kindNames = [...]string{
 	"vector", "range", "vector", "matcher", "grouping", "matching", "labels",
 }
 
-// String returns the names of the kinds, joined by "or".
+// String returns the names of the kinds: "number, vector or nil".
 func (k kinds) String() string {
 	if k|isNil == anything {
 		return "any value"
 	}
 	var names []string
 	for i, name := range kindNames {
-		if k&(1<<i) != 0 && !slices.Contains(names, name) {
+		if i > 0 && k&(1<<i) != 0 && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
-	if len(names) == 0 {
-		return "nothing"
+	if k.has(isNil) {
+		names = append(names, "nil")
 	}
-	return strings.Join(names, " or ")
+	switch n := len(names); n {
+	case 0:
+		return "nothing"
+	case 1:
+		return names[0]
+	default:
+		return strings.Join(names[:n-1], ", ") + " or " + names[n-1]
+	}
 }
 
 // article returns the names with an article: "a number or nil".

@@ -60,7 +60,7 @@ func formatDuration(ms int64) string {
 func parseDuration(text string) (int64, error) {
 	d, err := model.ParseDuration(text)
 	if err != nil || d == 0 {
-		return 0, fmt.Errorf("%q is no duration", text)
+		return 0, cured(`write "30s", "5m" or "1h30m"`, "%q is no duration", text)
 	}
 	return time.Duration(d).Milliseconds(), nil
 }
@@ -68,7 +68,7 @@ func parseDuration(text string) (int64, error) {
 // window returns the range of the selector that is as long as text says.
 func (s *selector) window(text string) (*selector, error) {
 	if s.Range > 0 {
-		return nil, fmt.Errorf("%s has a range already", s.source())
+		return nil, cured("give one range", "%s has a range already", s.source())
 	}
 	d, err := parseDuration(text)
 	if err != nil {

@@ -3,6 +3,7 @@ package script
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/Shopify/go-lua"
@@ -45,7 +46,8 @@ func shorthandFunctions() []*builtin {
 				"native histograms or a summary's own quantile, whichever there is. No observations give no value; with "+
 				"{inflight = v} they give 0 where v is 0.", p.q),
 			example: p.name + `(latency_seconds["1m"], by("pod"), {inflight = in_flight})`,
-			params:  []param{required("r", aRange), repeatable("by or options", isGrouping|isTable)}, result: isNumber | isVector | isNil,
+			params:  []param{required("r", aRange), repeatable("by or options", isGrouping|isTable)},
+			usage:   "r: range, [by(...)], [{inflight = v}]", result: isNumber | isVector | isNil,
 			infer: inferPercentile,
 			run:   func(m *machine, n int) (int, error) { return m.percentile(p.q, n) },
 		})
@@ -63,6 +65,9 @@ func shorthandFunctions() []*builtin {
 		run:    runRatio,
 	})
 }
+
+// quantileLabel tells the quantiles of a summary apart.
+const quantileLabel = "quantile"
 
 // shapes are the selectors under which a percentile finds a name: the classic
 // buckets, the native histograms and, by quantile, the summary.
@@ -93,7 +98,7 @@ func (s *selector) summaryAt(q float64) *selector {
 	if out, ok := p.summary[q]; ok {
 		return out
 	}
-	m := labels.MustNewMatcher(labels.MatchEqual, "quantile", formatNumber(q))
+	m := labels.MustNewMatcher(labels.MatchEqual, quantileLabel, formatNumber(q))
 	out := p.native.match([]*labels.Matcher{m})
 	out.Range = 0
 	p.summary[q] = out
@@ -117,6 +122,7 @@ func (m *machine) percentile(q float64, n int) (int, error) {
 				return 0, cured("give one by(...) or without(...)", "it is grouped twice")
 			}
 			g, grouped = by, true
+			g.Labels = slices.DeleteFunc(slices.Clone(by.Labels), func(l string) bool { return l == labels.BucketLabel || l == quantileLabel })
 			continue
 		}
 		if options != 0 {
@@ -303,7 +309,7 @@ func summaryPercentiles(v promath.Vector, g promath.Grouping) ([]percentileGroup
 		lset := s.Labels
 		if g.Without {
 			b := labels.NewBuilder(lset)
-			b.Del("quantile")
+			b.Del(quantileLabel)
 			lset = b.Labels()
 		}
 		out = append(out, percentileGroup{labels: lset, value: s.F, idle: math.IsNaN(s.F)})

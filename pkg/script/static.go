@@ -102,7 +102,7 @@ func (c *checker) staticIndex(e *syntax.Index) any {
 	}
 	w, err := s.window(text)
 	if err != nil {
-		return c.mistake(e.Key.At(), cured(durationCure, "%v", err))
+		return c.mistake(syntax.Start(e.Key), err)
 	}
 	return c.intern(w)
 }
@@ -181,7 +181,7 @@ func (c *checker) staticOffset(e *syntax.Call) any {
 	}
 	back, err := s.back(text)
 	if err != nil {
-		return c.mistake(e.Args[1].At(), cured(durationCure, "%v", err))
+		return c.mistake(syntax.Start(e.Args[1]), err)
 	}
 	return c.intern(back)
 }
@@ -244,7 +244,7 @@ func (c *checker) staticMatchers(t *syntax.Table) (matchers []*labels.Matcher, c
 			continue
 		}
 		label, ok := c.constantText(f.Key)
-		if !ok || !f.Name && isVariable(f.Key) {
+		if !ok {
 			c.mistake(f.Pos, cured(matcherCure, "the label of a matcher is not constant"))
 			continue
 		}
@@ -270,18 +270,13 @@ func (c *checker) staticMatchers(t *syntax.Table) (matchers []*labels.Matcher, c
 			}
 			m, err := newMatcher(label, p)
 			if err != nil {
-				c.mistake(v.At(), err)
+				c.mistake(syntax.Start(v), err)
 				continue
 			}
 			matchers = append(matchers, m)
 		}
 	}
 	return matchers, constant
-}
-
-func isVariable(e syntax.Expr) bool {
-	_, ok := syntax.Strip(e).(*syntax.String)
-	return !ok
 }
 
 // staticPattern reads the value of a matcher.
@@ -294,7 +289,7 @@ func (c *checker) staticPattern(e syntax.Expr) (pattern, bool) {
 		c.mistake(v.Pos, cured(fmt.Sprintf("write %q", formatNumber(v.Value)), "the values of labels are strings"))
 		return pattern{}, true
 	case *syntax.Bool, *syntax.Nil:
-		c.mistake(e.At(), cured(matcherCure, "the values of labels are strings"))
+		c.mistake(syntax.Start(e), cured(matcherCure, "the values of labels are strings"))
 		return pattern{}, true
 	}
 	p, ok := c.static(e).(pattern)

@@ -139,11 +139,10 @@ func one(v value) list { return list{values: []value{v}} }
 
 // readings is what a program reads.
 type readings struct {
-	wants   []want
-	byKey   map[string]bool
-	reach   map[reachKey]int64
-	full    int64
-	dynamic bool // it reads something that was refused
+	wants []want
+	byKey map[string]bool
+	reach map[reachKey]int64
+	full  int64
 }
 
 // A want is a selector that the program reads, and where first.
@@ -186,7 +185,6 @@ func (c *checker) read(v value, at syntax.Pos, b *builtin) {
 		return
 	}
 	if v.vague {
-		c.reads.dynamic = true
 		c.errorf(at, "write the selector with its range in place, or pass it to the function as an argument", "it is not known which series this reads")
 	}
 	for _, s := range v.selectors {

@@ -237,6 +237,24 @@ type Program struct {
 	Expression bool
 }
 
+// Start returns where an expression begins.
+func Start(e Expr) Pos {
+	for {
+		switch x := e.(type) {
+		case *Index:
+			e = x.Object
+		case *Call:
+			e = x.Func
+		case *Method:
+			e = x.Object
+		case *Binary:
+			e = x.Left
+		default:
+			return e.At()
+		}
+	}
+}
+
 // Strip removes the parentheses around an expression.
 func Strip(e Expr) Expr {
 	for {
