@@ -20,8 +20,9 @@ import (
 	"github.com/gaugeway/gaugeway/pkg/metric"
 )
 
-// maxRepeat is how often a value may be repeated, xN in the notation of series.
-const maxRepeat = 100_000
+// maxRepeats is how many values a series may have that are written as
+// repetitions, xN: they cost nothing to write and much to keep.
+const maxRepeats = 100_000
 
 // A target is one endpoint, and all that it answers.
 type target struct {
@@ -175,13 +176,11 @@ func (r *caseReader) readSeries(rec *recording, spec inputSpec, at place) {
 
 // readSelector reads the name and the labels of a series.
 func readSelector(text string, at place) (labels.Labels, bool) {
-	const cure = `write the name and its labels, such as requests_total{code="200"}`
-	lset, values, err := parser.NewParser(parser.Options{}).ParseSeriesDesc(text)
+	const cure = `write the name and its labels, such as requests_total{code="200"}, and the values in values:`
+	lset, err := parser.NewParser(parser.Options{}).ParseMetric(text)
 	switch {
 	case err != nil:
 		at.add("not a series: "+parseMessage(err), cure)
-	case len(values) > 0:
-		at.add("there are values behind the series", "write them in values:")
 	case lset.Get(labels.MetricName) == "":
 		at.add("the series has no name", cure)
 	default:
@@ -197,11 +196,14 @@ func readSelector(text string, at place) (labels.Labels, bool) {
 // readValues reads values in promtool's notation.
 func readValues(text string, at place) ([]parser.SequenceValue, bool) {
 	const cure = "write one value for each scrape, such as 0+10x5 _ stale 3"
+	repeated := 0
 	for _, m := range repeats.FindAllStringSubmatch(text, -1) {
-		if n, err := strconv.Atoi(m[1]); err != nil || n > maxRepeat {
-			at.add(fmt.Sprintf("a value is repeated more than %d times", maxRepeat), "write fewer")
+		n, err := strconv.Atoi(m[1])
+		if err != nil || n > maxRepeats-repeated {
+			at.add(fmt.Sprintf("values are repeated more than %d times", maxRepeats), "write fewer")
 			return nil, false
 		}
+		repeated += n
 	}
 	_, values, err := parser.NewParser(parser.Options{}).ParseSeriesDesc("x " + text)
 	switch {
