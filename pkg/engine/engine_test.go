@@ -275,6 +275,30 @@ func TestARolloutIsNotLostLoad(t *testing.T) {
 	}
 }
 
+func TestATargetThatIsGoneIsForgotten(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	a, b := newGateway(t), newGateway(t)
+	src := r.source("kong", a.URL, b.URL)
+	r.metric("active", v1alpha1.TypeTotal, `sum(active)`, "kong")
+	r.apply()
+	a.say("active 1\n")
+	b.fail()
+	r.tick("kong")
+	if n := testutil.CollectAndCount(r.engine.metrics.up); n != 2 {
+		t.Errorf("%d targets are said to be up or down, want 2", n)
+	}
+	src = src.DeepCopy()
+	src.Spec.Static.URLs = src.Spec.Static.URLs[:1]
+	r.sources[0] = src
+	r.apply()
+	r.tick("kong")
+	if n := testutil.CollectAndCount(r.engine.metrics.up); n != 1 {
+		t.Errorf("%d targets are said to be up or down, want 1", n)
+	}
+	r.expect("active", "Fresh {}=1")
+}
+
 func TestProgramsThatNeedAFullWindowWarmUp(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

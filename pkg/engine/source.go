@@ -197,14 +197,11 @@ func (s *source) run(ctx context.Context) {
 // tick is one round of the pipeline.
 func (s *source) tick(ctx context.Context, at time.Time) {
 	s.mu.Lock()
-	set, programs := s.settings, s.programs
-	if s.reset {
-		clear(s.pollers)
-		s.reset = false
-	}
+	set, programs, fresh := s.settings, s.programs, s.reset
+	s.reset = false
 	s.mu.Unlock()
 
-	s.discover(set, at)
+	s.discover(set, at, fresh)
 	s.scrape(ctx, set, at)
 	for _, p := range programs {
 		p.evaluate()
@@ -212,8 +209,9 @@ func (s *source) tick(ctx context.Context, at time.Time) {
 	s.observe(at)
 }
 
-// discover brings the targets up to date.
-func (s *source) discover(set settings, at time.Time) {
+// discover brings the targets up to date; with fresh parsers, where what is
+// wanted or how it is read has changed.
+func (s *source) discover(set settings, at time.Time, fresh bool) {
 	targets := set.discoverer.Targets()
 	if last := s.lastTick.Load(); at.UnixMilli() < last-set.interval.Milliseconds() {
 		s.engine.log.Info("the clock went back: the samples kept so far are dropped", "source", s.key, "milliseconds", last-at.UnixMilli())
@@ -223,7 +221,7 @@ func (s *source) discover(set settings, at time.Time) {
 	listed := make(map[string]bool, len(targets))
 	for _, t := range targets {
 		listed[t.ID] = true
-		if p := s.pollers[t.ID]; p != nil {
+		if p := s.pollers[t.ID]; p != nil && !fresh {
 			p.target = t
 			continue
 		}
