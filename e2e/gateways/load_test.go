@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -28,7 +29,9 @@ func newBackends(t *testing.T, n int) []string {
 	var requests atomic.Int64
 	var addresses []string
 	for range n {
-		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := httptest.NewUnstartedServer(nil)
+		own := s.Listener.Addr().String()
+		s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			i := requests.Add(1)
 			delay := fastDelay
 			if i%10 == 9 {
@@ -39,15 +42,16 @@ func newBackends(t *testing.T, n int) []string {
 			case <-r.Context().Done():
 				return
 			}
-			w.Header().Set("X-Backend", r.Context().Value(http.LocalAddrContextKey).(interface{ String() string }).String())
+			w.Header().Set("X-Backend", own)
 			w.Header().Set("X-Tokens", strconv.FormatInt(20+i%10, 10))
 			if i%20 == 7 {
 				w.WriteHeader(http.StatusServiceUnavailable)
 			}
 			fmt.Fprintln(w, "done")
-		}))
+		})
+		s.Start()
 		t.Cleanup(s.Close)
-		addresses = append(addresses, s.Listener.Addr().String())
+		addresses = append(addresses, own)
 	}
 	return addresses
 }
@@ -70,7 +74,8 @@ type load struct {
 	rate   float64 // requests per second
 	client *http.Client
 
-	route atomic.Pointer[[]*gateway]
+	route       atomic.Pointer[[]*gateway]
+	connections atomic.Int64 // that are open
 
 	mu       sync.Mutex
 	outcomes []outcome // in the order of their time
@@ -80,13 +85,10 @@ type load struct {
 // startLoad sends rate requests per second until the test ends.
 func startLoad(t *testing.T, rate float64, gateways ...*gateway) *load {
 	t.Helper()
-	l := &load{
-		t:    t,
-		rate: rate,
-		client: &http.Client{
-			Timeout:   5 * time.Second,
-			Transport: &http.Transport{MaxIdleConnsPerHost: 64},
-		},
+	l := &load{t: t, rate: rate}
+	l.client = &http.Client{
+		Timeout:   5 * time.Second,
+		Transport: &http.Transport{MaxIdleConnsPerHost: 64, DialContext: l.dial},
 	}
 	l.send(gateways...)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -133,6 +135,28 @@ func (l *load) run(ctx context.Context, done *sync.WaitGroup) {
 	}
 }
 
+// dial opens a connection and counts it until it is closed.
+func (l *load) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	l.connections.Add(1)
+	return &countedConn{Conn: conn, open: &l.connections}, nil
+}
+
+type countedConn struct {
+	net.Conn
+	open   *atomic.Int64
+	closed sync.Once
+}
+
+// Close implements net.Conn.
+func (c *countedConn) Close() error {
+	c.closed.Do(func() { c.open.Add(-1) })
+	return c.Conn.Close()
+}
+
 func (l *load) request(ctx context.Context, g *gateway) outcome {
 	o := outcome{gateway: g}
 	begin := time.Now()
@@ -156,21 +180,28 @@ func (l *load) request(ctx context.Context, g *gateway) outcome {
 	return o
 }
 
-// await waits until n more requests have been answered.
+// await waits until n more requests have ended, answered or not.
 func (l *load) await(n int) {
 	l.t.Helper()
-	want := len(l.answered()) + n
-	eventually(l.t, fmt.Sprintf("%d more answers", n), func() error {
-		if got := len(l.answered()); got < want {
+	ended := func() int {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return len(l.outcomes)
+	}
+	want := ended() + n
+	eventually(l.t, fmt.Sprintf("%d more requests", n), func() error {
+		if got := ended(); got < want {
 			return fmt.Errorf("%d are missing", want-got)
 		}
 		return nil
 	})
 }
 
-// awaitSeconds waits until as many requests have been answered as are sent in
-// that many seconds.
-func (l *load) awaitSeconds(n float64) { l.t.Helper(); l.await(int(n * l.rate)) }
+// awaitSeconds waits for as many requests as are sent in that many seconds.
+func (l *load) awaitSeconds(n float64) {
+	l.t.Helper()
+	l.await(int(n * l.rate))
+}
 
 // finish stops sending and waits for the answers that are still to come.
 func (l *load) finish() {

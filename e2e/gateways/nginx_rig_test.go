@@ -2,7 +2,9 @@ package gateways_test
 
 import (
 	"fmt"
+	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,24 +22,29 @@ func scrapeSum(t *testing.T, url, prefix string, parts ...string) float64 {
 		t.Fatalf("%s: status %d, error %v", url, code, err)
 	}
 	var sum float64
-lines:
+	for _, v := range matchingLines(body, prefix, parts...) {
+		sum += v
+	}
+	return sum
+}
+
+// matchingLines returns the values of an exposition's lines that begin with
+// prefix and contain each of parts. A line without a value counts as NaN.
+func matchingLines(body, prefix string, parts ...string) []float64 {
+	var values []float64
 	for line := range strings.Lines(body) {
-		if !strings.HasPrefix(line, prefix) {
+		missing := func(part string) bool { return !strings.Contains(line, part) }
+		if !strings.HasPrefix(line, prefix) || slices.ContainsFunc(parts, missing) {
 			continue
-		}
-		for _, part := range parts {
-			if !strings.Contains(line, part) {
-				continue lines
-			}
 		}
 		fields := strings.Fields(line)
 		v, err := strconv.ParseFloat(fields[len(fields)-1], 64)
 		if err != nil {
-			t.Fatalf("%s: line %q: %v", url, line, err)
+			v = math.NaN()
 		}
-		sum += v
+		values = append(values, v)
 	}
-	return sum
+	return values
 }
 
 // awaitSum waits until a sum is what it should be: nginx counts a request just

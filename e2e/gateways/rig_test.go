@@ -29,7 +29,6 @@ type process struct {
 	cmd    *exec.Cmd
 	output *output
 	done   chan struct{} // closed once the process has ended
-	err    error         // how it ended; valid after done
 }
 
 // start runs a command until the test ends. SIGTERM ends it, since SIGKILL
@@ -37,18 +36,15 @@ type process struct {
 func start(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
 	p := &process{cmd: cmd, output: &output{}, done: make(chan struct{})}
-	if cmd.Stdout == nil {
-		cmd.Stdout = p.output
-	}
-	cmd.Stderr = p.output
+	cmd.Stdout, cmd.Stderr = p.output, p.output
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = patience
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("starting %s: %v", cmd, err)
 	}
 	go func() {
-		p.err = cmd.Wait()
-		close(p.done)
+		defer close(p.done)
+		_ = cmd.Wait() // how it ended is in cmd.ProcessState
 	}()
 	t.Cleanup(func() {
 		p.stop(t)
@@ -84,7 +80,7 @@ func (p *process) signal(t *testing.T, s os.Signal) {
 func (p *process) ended() error {
 	select {
 	case <-p.done:
-		return fmt.Errorf("%s ended early (%v): %s", p.cmd, p.err, p.output)
+		return fmt.Errorf("%s ended early, %s: %s", p.cmd, p.cmd.ProcessState, p.output)
 	default:
 		return nil
 	}

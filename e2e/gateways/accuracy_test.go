@@ -1,0 +1,116 @@
+package gateways_test
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// window is the range of every expression here.
+const window = 10 * time.Second
+
+// truthAt returns what the client saw in the window of an answer. Answers tell
+// the second of their samples, and scrapes are sent at the full second.
+func truthAt(l *load, timestamp time.Time) truth {
+	return l.between(timestamp.Add(-window), timestamp)
+}
+
+// rps returns the requests per second of a window's truth.
+func rps(tr truth) float64 { return float64(len(tr)) / window.Seconds() }
+
+// relative and absolute say how far an answer is off.
+func relative(got, want float64) float64 { return math.Abs(got-want) / math.Abs(want) }
+func absolute(got, want float64) float64 { return math.Abs(got - want) }
+
+// An expectation says what a metric of one item should be.
+type expectation struct {
+	metric string
+	want   func(truth) float64
+	off    func(got, want float64) float64
+	within float64
+}
+
+// agree compares metrics with the truth, five times while the load goes on. The
+// median of the differences must be within the bound: a single reading may fall
+// into a moment when the machine was busy otherwise.
+func agree(t *testing.T, a *adapter, l *load, expectations ...expectation) {
+	t.Helper()
+	const rounds = 5
+	differences := make([][]float64, len(expectations))
+	readings := make([]strings.Builder, len(expectations))
+	for range rounds {
+		l.awaitSeconds(1)
+		for i, e := range expectations {
+			got, at := a.value(e.metric)
+			want := e.want(truthAt(l, at))
+			differences[i] = append(differences[i], e.off(got, want))
+			fmt.Fprintf(&readings[i], " %.4g (want %.4g)", got, want)
+		}
+	}
+	for i, e := range expectations {
+		slices.Sort(differences[i])
+		median := differences[i][rounds/2]
+		t.Logf("%s: off by %.4g:%s", e.metric, median, &readings[i])
+		if !(median <= e.within) {
+			t.Errorf("%s is off by %.4g, more than %v", e.metric, median, e.within)
+		}
+	}
+}
+
+func TestAnswersAgreeWithTheClient(t *testing.T) {
+	t.Parallel()
+	backends := newBackends(t, 2)
+	g := newGateway(t, backends...)
+	a := startGaugeway(t,
+		sourceObject("edge", "Auto", g.metricsURL()),
+		sourceObject("nginx", "StubStatus", g.stubStatusURL()),
+		metricObject("edge-rps", "edge", "Total", `rps(nginx_http_requests_total["10s"])`),
+		metricObject("edge-rate", "edge", "Total", `sum(rate(nginx_http_requests_total["10s"]))`),
+		metricObject("edge-errors", "edge", "Level",
+			`ratio(rps(nginx_http_requests_total{status=re"5.."}["10s"]), rps(nginx_http_requests_total["10s"]), 0)`),
+		metricObject("edge-p50", "edge", "Level", `p50(nginx_http_request_duration_seconds["10s"])`),
+		metricObject("edge-p95", "edge", "Level", `p95(nginx_http_request_duration_seconds["10s"])`),
+		metricObject("edge-tokens", "edge", "Total", `rps(nginx_http_tokens_total["10s"])`),
+		metricObject("edge-upstreams", "edge", "Total", `rps(nginx_http_requests_total["10s"], by("upstream"))`),
+		metricObject("nginx-rps", "nginx", "Total", `rps(nginx_http_requests_total["10s"])`),
+		metricObject("nginx-active", "nginx", "Total", `sum(nginx_connections_active)`),
+	)
+	l := startLoad(t, 150, g)
+	l.awaitSeconds(window.Seconds() + 2)
+
+	agree(t, a, l,
+		expectation{"edge_rps", rps, relative, 0.05},
+		expectation{"edge_rate", rps, relative, 0.05},
+		expectation{"edge_errors", truth.errorRatio, absolute, 0.01},
+		expectation{"edge_tokens", func(tr truth) float64 { return tr.tokens() / window.Seconds() }, relative, 0.05},
+		// stub_status counts the two scrapes a second too.
+		expectation{"nginx_rps", func(tr truth) float64 { return rps(tr) + 2 }, relative, 0.05},
+		// Beside the client's connections there are gaugeway's two.
+		expectation{"nginx_active", func(truth) float64 { return float64(l.connections.Load()) + 2 }, absolute, 3},
+	)
+
+	// A histogram knows the bucket; where in it the value lies is interpolated.
+	for name, q := range map[string]float64{"edge_p50": 0.5, "edge_p95": 0.95} {
+		got, at := a.value(name)
+		want := truthAt(l, at).quantile(q)
+		if bucket(got) != bucket(want) {
+			t.Errorf("%s: %.4g s is in bucket %d, the truth %.4g s in bucket %d", name, got, bucket(got), want, bucket(want))
+		}
+	}
+
+	list := a.get("edge_upstreams")
+	if len(list.Items) != len(backends) {
+		t.Errorf("edge_upstreams: got %d items, want one for each of %v: %v", len(list.Items), backends, list.Items)
+	}
+	for _, item := range list.Items {
+		upstream := item.MetricLabels["upstream"]
+		got := item.Value.AsApproximateFloat64()
+		want := rps(truthAt(l, item.Timestamp.Time).where(func(o outcome) bool { return o.backend == upstream }))
+		if !(relative(got, want) <= 0.1) {
+			t.Errorf("edge_upstreams{upstream=%q}: got %.4g, want %.4g within 10 %%", upstream, got, want)
+		}
+	}
+}
