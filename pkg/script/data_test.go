@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/gaugeway/gaugeway/pkg/metric"
+	"github.com/gaugeway/gaugeway/pkg/window"
 )
 
 // A memory is a Data over series that a test made.
@@ -100,3 +101,5 @@ func format(v Value) string {
 
 // testClock stands still, so that no test depends on how fast it runs.
 func testClock() time.Time { return time.UnixMilli(testNow) }
+
+var _ Data = (*window.View)(nil)

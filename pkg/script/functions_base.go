@@ -219,7 +219,7 @@ func runSelect(m *machine, n int) (int, error) {
 // nextIndex is the iterator of ipairs.
 func (m *machine) nextIndex(l *lua.State) int {
 	if l.TypeOf(1) != lua.TypeTable || l.TypeOf(2) != lua.TypeNumber {
-		m.raise("ipairs", cured("write for i, x in ipairs(t) do", "it iterates in a for loop"))
+		m.raise("ipairs", errIterator)
 	}
 	i := int(m.number(2)) + 1
 	l.PushInteger(i)
@@ -230,6 +230,8 @@ func (m *machine) nextIndex(l *lua.State) int {
 	return 2
 }
 
+var errIterator = cured("write for k, x in pairs(t) do", "it iterates in a for loop")
+
 // runPairs takes the keys of a table at once, so that the order is the same in
 // every run and elements may go while it iterates.
 func runPairs(m *machine, _ int) (int, error) {
@@ -239,6 +241,9 @@ func runPairs(m *machine, _ int) (int, error) {
 	}
 	position := 0
 	m.l.PushGoFunction(func(l *lua.State) int {
+		if l.TypeOf(1) != lua.TypeTable {
+			m.raise("pairs", errIterator)
+		}
 		for ; position < len(keys); position++ {
 			keys[position].push(l)
 			l.PushValue(-1)

@@ -35,7 +35,7 @@ func account(t *testing.T, source string) []string {
 	if err != nil {
 		return append([]string{"refused"}, strings.Split(err.Error(), "\n")...)
 	}
-	v, err := p.Run(gateway())
+	v, err := checkWants(t, p, gateway())
 	out := []string{formatAll(v)}
 	if err != nil {
 		out = []string{"error: " + err.Error()}

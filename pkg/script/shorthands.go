@@ -105,6 +105,8 @@ func (s *selector) summaryAt(q float64) *selector {
 	return out
 }
 
+var errHistoryPercentile = cured(`use quantile_over_time(0.95, self["10m"])`, "earlier results are no histogram")
+
 // A percentileGroup is a group's value, or that nothing was observed in it.
 type percentileGroup struct {
 	labels labels.Labels
@@ -130,7 +132,11 @@ func (m *machine) percentile(q float64, n int) (int, error) {
 		}
 		options = i
 	}
-	groups, err := m.percentileGroups(m.selector(1), q, g)
+	s := m.selector(1)
+	if s.history {
+		return 0, errHistoryPercentile
+	}
+	groups, err := m.percentileGroups(s, q, g)
 	if err != nil {
 		return 0, err
 	}

@@ -345,6 +345,10 @@ func (c *checker) readShapes(s *selector, at syntax.Pos, b *builtin) {
 		c.errorf(at, "name a histogram", "%s names no histogram", s.Name)
 		return
 	}
+	if s.history {
+		c.fail(at, errHistoryPercentile)
+		return
+	}
 	shapes := s.inShapes()
 	c.reads.add(shapes.buckets, at)
 	c.reads.add(shapes.native, at)
