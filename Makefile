@@ -40,7 +40,7 @@ fuzz: ## run every fuzz target for FUZZTIME (60s)
 	hack/fuzz.sh $(FUZZTIME)
 
 lint: ## check style, common mistakes and the import directions
-	$(TOOL) golangci-lint run ./...
+	$(TOOL) golangci-lint run --allow-parallel-runners ./...
 
 fmt: ## format the sources
 	$(TOOL) golangci-lint fmt ./...
@@ -48,6 +48,7 @@ fmt: ## format the sources
 generate: ## write the generated files
 	$(TOOL) controller-gen object paths=./pkg/apis/...
 	$(GO) generate ./...
+	$(GO) run ./cmd/gaugeway docs > docs/lua.md.new && mv docs/lua.md.new docs/lua.md
 
 verify: verify-fmt verify-vet lint verify-generated verify-modules ## check everything that needs no run
 

@@ -302,9 +302,6 @@ func (l *loader) body(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.bodies == nil {
-		l.bodies = map[string][]byte{}
-	}
 	l.bodies[path] = body
 	return body, nil
 }

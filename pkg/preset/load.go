@@ -29,6 +29,10 @@ type loader struct {
 	bodies     map[string][]byte    // of recorded scrapes, by path
 }
 
+func newLoader() *loader {
+	return &loader{readFile: readFile, loadConfig: config.Load, snapshots: map[string]*snapshot{}, bodies: map[string][]byte{}}
+}
+
 // A snapshot is what a configuration folder holds.
 type snapshot struct {
 	*config.Snapshot

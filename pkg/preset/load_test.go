@@ -13,22 +13,21 @@ import (
 )
 
 // isolated returns a loader to which no file exists but testdata's.
-func isolated() loader {
-	return loader{
-		readFile: func(path string, limit int64) ([]byte, error) {
-			if !strings.HasPrefix(path, "testdata") {
-				return nil, errors.New("no such file or directory")
-			}
-			return readFile(path, limit)
-		},
-		loadConfig: func(dir string, check config.Check) (*config.Snapshot, []config.Finding, error) {
-			if !strings.HasPrefix(dir, "testdata") {
-				return nil, nil, errors.New("there is no such folder")
-			}
-			return config.Load(dir, check)
-		},
-		snapshots: map[string]*snapshot{},
+func isolated() *loader {
+	l := newLoader()
+	l.readFile = func(path string, limit int64) ([]byte, error) {
+		if !strings.HasPrefix(path, "testdata") {
+			return nil, errors.New("no such file or directory")
+		}
+		return readFile(path, limit)
 	}
+	l.loadConfig = func(dir string, check config.Check) (*config.Snapshot, []config.Finding, error) {
+		if !strings.HasPrefix(dir, "testdata") {
+			return nil, nil, errors.New("there is no such folder")
+		}
+		return config.Load(dir, check)
+	}
+	return l
 }
 
 // TestFindings has a file for each message.

@@ -111,7 +111,7 @@ func Load(paths []string) ([]File, []config.Finding, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	l := loader{readFile: readFile, loadConfig: config.Load, snapshots: map[string]*snapshot{}}
+	l := newLoader()
 	var files []File
 	var findings []config.Finding
 	for _, name := range names {
@@ -124,6 +124,13 @@ func Load(paths []string) ([]File, []config.Finding, error) {
 		findings = append(findings, found...)
 	}
 	return files, findings, nil
+}
+
+// Parse reads a file of tests whose text is given. The files that it names are
+// read, their paths beginning at the folder of path.
+func Parse(path string, text []byte) (File, []config.Finding) {
+	cases, findings := newLoader().load(path, text)
+	return File{Path: path, Cases: cases}, findings
 }
 
 // testFile is what files of tests are called.

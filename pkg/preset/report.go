@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/prometheus/common/model"
 )
 
 // WriteText prints a line for each result, below it what differs, and at the
@@ -47,7 +49,7 @@ func (r *Result) explain() []string {
 		if e.Diff == nil {
 			continue
 		}
-		lines = append(lines, fmt.Sprintf("at %s, line %d:", e.At, e.Line))
+		lines = append(lines, fmt.Sprintf("at %s, line %d:", model.Duration(e.At), e.Line))
 		for _, d := range e.Diff {
 			lines = append(lines, "  "+d)
 		}
@@ -97,7 +99,7 @@ func WriteJSON(out io.Writer, results []Result) error {
 		}
 		for _, e := range r.Evaluations {
 			if e.Diff != nil {
-				t.Failures = append(t.Failures, jsonFailure{At: e.At.String(), Line: e.Line, Diff: e.Diff, Notes: e.Notes})
+				t.Failures = append(t.Failures, jsonFailure{At: model.Duration(e.At).String(), Line: e.Line, Diff: e.Diff, Notes: e.Notes})
 			}
 		}
 		report.Tests = append(report.Tests, t)
