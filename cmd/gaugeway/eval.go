@@ -122,12 +122,12 @@ func (o *evalOptions) compile(errOut io.Writer) (*evaluator, error) {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		for _, e := range list {
-			fmt.Fprintf(errOut, "%s:%v\n", name, e)
+			fmt.Fprintln(errOut, placed(name, e))
 		}
 		return nil, exitError{code: exitFindings}
 	}
 	for _, w := range program.Warnings() {
-		fmt.Fprintf(errOut, "%s:%v (warning)\n", name, w)
+		fmt.Fprintln(errOut, placed(name, w)+" (warning)")
 	}
 	win := window.New(o.interval.Milliseconds())
 	win.SetWants(program.Wants())
@@ -137,6 +137,16 @@ func (o *evalOptions) compile(errOut io.Writer) (*evaluator, error) {
 		view:    window.NewView(window.All, window.Part{Window: win}),
 		format:  exposition.Format(o.format),
 	}, nil
+}
+
+// placed prints a mistake with its place: name:line:column: message; cure.
+func placed(name string, e *script.Error) string {
+	for _, n := range []int{e.Line, e.Column} {
+		if n > 0 {
+			name += ":" + strconv.Itoa(n)
+		}
+	}
+	return name + ": " + (&script.Error{Message: e.Message, Cure: e.Cure}).Error()
 }
 
 func (ev *evaluator) parser() *exposition.Parser {

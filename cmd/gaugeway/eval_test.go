@@ -113,6 +113,6 @@ func TestEvalMessages(t *testing.T) {
 	f(exitFailed, "no such file", "--file", filepath.Join(dir, "none"), "-e", "sum(x)")
 	f(exitFailed, "at least one of the flags in the group [file url] is required", "-e", "sum(x)")
 	f(exitFailed, "want text or json", "--file", one, "-e", "sum(x)", "-o", "xml")
-	f(exitFindings, "expression:", "--file", one, "-e", "summ(x)")
+	f(exitFindings, "expression:1:1: there is no function summ; did you mean sum?", "--file", one, "-e", "summ(x)")
 	f(exitFailed, "connection refused", "--url", "http://127.0.0.1:1/metrics", "-e", "sum(x)")
 }
