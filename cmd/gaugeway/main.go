@@ -85,7 +85,9 @@ HorizontalPodAutoscaler scales on what the gateway sees.`,
 		SilenceErrors: true,
 		Version:       buildVersion(),
 	}
-	root.AddCommand(newServeCommand(), newEvalCommand(), newCheckCommand(), newDemoCommand())
+	root.AddCommand(
+		newServeCommand(), newEvalCommand(), newCheckCommand(), newTestCommand(), newConvertCommand(), newDocsCommand(), newDemoCommand(),
+	)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	return root
 }
