@@ -2,6 +2,7 @@ package script
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -97,7 +98,7 @@ func BenchmarkRebuild(b *testing.B) {
 	p := compile(b, `sum(rate(requests_total{code=re"5.."}["1m"])) / sum(rate(requests_total["1m"]))`)
 	b.ReportAllocs()
 	for range b.N {
-		if _, err := newMachine(p); err != nil {
+		if _, err := newMachine(p, strings.NewReader(p.source)); err != nil {
 			b.Fatal(err)
 		}
 	}

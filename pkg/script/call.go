@@ -1,6 +1,7 @@
 package script
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -44,7 +45,7 @@ func (c *checker) call(e *syntax.Call) list {
 			c.expr(e.Func)
 			c.errorf(name.Pos, "", "%s cannot be called", name.Text)
 		}
-		return list{}
+		return unknown()
 	}
 	f := c.expr(e.Func)
 	if f.kinds.has(isSelector|isRange) && e.Style == '{' {
@@ -61,7 +62,7 @@ func (c *checker) call(e *syntax.Call) list {
 func (c *checker) matched(e *syntax.Call, f value) list {
 	t, ok := e.Args[0].(*syntax.Table)
 	if !ok {
-		return list{}
+		return unknown()
 	}
 	matchers, _ := c.staticMatchers(t)
 	for _, field := range t.Fields {
@@ -97,15 +98,15 @@ func (c *checker) method(e *syntax.Method) list {
 	switch {
 	case object.kinds.has(vectorish | isRange):
 		c.errorf(e.Pos, "call a function: name(v)", "vectors and selectors have no methods")
-		return list{}
+		return unknown()
 	case object.kinds != 0 && !object.kinds.has(isString):
 		c.errorf(e.Pos, "", "%s has no methods", object.kinds.article())
-		return list{}
+		return unknown()
 	}
 	b, ok := c.library.byName["string."+e.Name]
 	if !ok {
 		c.errorf(e.Pos, c.hint("string."+e.Name), "there is no function string.%s", e.Name)
-		return list{}
+		return unknown()
 	}
 	return c.apply(&application{builtin: b, at: e.Pos, args: args, exprs: append([]syntax.Expr{e.Object}, e.Args...)})
 }
@@ -113,6 +114,9 @@ func (c *checker) method(e *syntax.Method) list {
 // invoke infers a call of any of some functions.
 func (c *checker) invoke(functions []any, args list, at syntax.Pos) list {
 	var out list
+	if len(functions) == 0 {
+		return unknown()
+	}
 	for _, f := range functions {
 		switch f := f.(type) {
 		case *syntax.Function:
@@ -124,6 +128,9 @@ func (c *checker) invoke(functions []any, args list, at syntax.Pos) list {
 		case *builtin:
 			out.join(c.apply(&application{builtin: f, at: at, args: args}))
 		}
+	}
+	if len(out.values) == 0 {
+		return unknown() // what it returns is not known yet
 	}
 	return out
 }
@@ -148,11 +155,11 @@ func (c *checker) apply(x *application) list {
 	b := x.builtin
 	if b.static || b.variable {
 		c.errorf(x.at, "write "+b.example, "%s is no function", b.name)
-		return list{}
+		return unknown()
 	}
 	c.use(b)
 	if !c.checkArguments(x) {
-		return list{}
+		return unknown()
 	}
 	out := list{values: []value{{}}}
 	if b.infer != nil {
@@ -163,7 +170,7 @@ func (c *checker) apply(x *application) list {
 	}
 	out.open = b.open
 	if len(out.values) == 0 {
-		return out
+		return unknown()
 	}
 	for i := range x.args.values {
 		p := b.param(i)
@@ -203,7 +210,7 @@ func (c *checker) checkArguments(x *application) bool {
 		case p.kinds == aVector && b.family == familyHistogram && !v.kinds.has(isRange) && v.kinds.has(aNumberOrVector):
 			// What sums native histograms is one, though it looks like a number.
 		case !p.kinds.has(v.kinds) && !(p.optional && v.kinds.has(isNil)):
-			c.fail(x.arg(i), b.argumentError(i, v.kinds))
+			c.argumentError(x, i, v)
 			continue
 		}
 		if p.kinds == aRange || p.kinds.has(isVector) && p.kinds != anything {
@@ -213,6 +220,19 @@ func (c *checker) checkArguments(x *application) bool {
 	return true
 }
 
+// argumentError reports an argument of the wrong kind. A name without quotes is
+// a selector.
+func (c *checker) argumentError(x *application, i int, v value) {
+	if i < len(x.exprs) && v.kinds == isSelector && x.builtin.param(i).kinds == aString {
+		if name, ok := syntax.Strip(x.exprs[i]).(*syntax.Name); ok && name.Local == nil {
+			c.errorf(name.Pos, fmt.Sprintf("write %q", name.Text), "%s takes texts, which are in quotes", x.builtin.name)
+			return
+		}
+	}
+	c.fail(x.arg(i), x.builtin.argumentError(i, v.kinds))
+}
+
+// inferGrouped is an aggregation whose argument i, counting from 0, groups.
 func inferGrouped(i int) func(*checker, *application) []value {
 	return func(c *checker, x *application) []value {
 		v := value{kinds: isNumber | isNil}
@@ -434,13 +454,13 @@ func inferCallback(c *checker, x *application) []value {
 	r := results.at(0)
 	switch x.builtin.name {
 	case "filter":
-		c.checkTruth(x.arg(1), r, "what a filter asks for")
+		c.checkTruth(x.arg(1), r, "be what a filter asks for", "return a comparison of numbers")
 	case "map":
 		if r.kinds != 0 && !r.kinds.has(isNumber|isNil) {
 			c.errorf(x.arg(1), "return a number, or nil to leave the element out", "the function returns %s", r.kinds.article())
 		}
 	case "each":
-		return []value{}
+		return []value{{kinds: isNil}}
 	}
 	return []value{{kinds: isVector}}
 }

@@ -19,6 +19,7 @@ type checker struct {
 
 	errs, warnings Errors
 
+	passes  int
 	changed bool // something was learnt in this pass
 	final   bool // this is the last pass
 
@@ -64,17 +65,19 @@ func newChecker(library *functionTable, o Options) *checker {
 	}
 }
 
-// maxPasses is beyond what any program needs: each pass but the last learns
-// something, and there is not that much.
-const maxPasses = 1000
+// maxPasses is beyond what sensible programs need: each pass but the last
+// learns something that an earlier statement did not know yet.
+const maxPasses = 50
 
 func (c *checker) program(p *syntax.Program) {
-	for range maxPasses {
+	for c.changed = true; c.changed; c.passes++ {
+		if c.passes == maxPasses {
+			c.final = true
+			c.errorf(p.Body[0].At(), "assign variables before they are used, and use fewer of them", "the program is too intricate to be checked")
+			return
+		}
 		c.changed = false
 		c.block(p.Body)
-		if !c.changed {
-			break
-		}
 	}
 	c.final = true
 	c.block(p.Body)

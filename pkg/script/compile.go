@@ -38,7 +38,7 @@ func Compile(source string, o Options) (*Program, error) {
 // build compiles what was checked, and looks at what came of it.
 func (c *checker) build(tree *syntax.Program, o Options) (*Program, error) {
 	p := c.compiled(tree, o)
-	m, err := newMachine(p)
+	m, err := newMachine(p, newSlowReader(p.source, p.clock))
 	if err != nil {
 		return nil, Errors{positioned(err)}
 	}

@@ -77,7 +77,7 @@ func environment(series ...metric.Series) Env {
 // compile compiles a program that is expected to be one.
 func compile(t testing.TB, source string) *Program {
 	t.Helper()
-	p, err := Compile(source, Options{Name: "test"})
+	p, err := Compile(source, Options{Name: "test", Clock: testClock})
 	if err != nil {
 		t.Fatalf("Compile(%s): %v", source, err)
 	}

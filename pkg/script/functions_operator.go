@@ -28,7 +28,7 @@ func operatorFunctions() []*builtin {
 			params:  []param{required("a", aNumberOrVector), required("b", aNumberOrVector)}, result: isNumber | isVector | isNil,
 			infer: inferArithmetic,
 			run: func(m *machine, _ int) (int, error) {
-				a, b, err := m.operands(1, 2)
+				a, b, err := m.operands()
 				if err != nil {
 					return 0, err
 				}
@@ -99,7 +99,7 @@ func arithmetic(name string, op promath.Op, example, doc string) *builtin {
 			if err != nil {
 				return 0, err
 			}
-			a, b, err := m.operands(1, 2)
+			a, b, err := m.operands()
 			if err != nil {
 				return 0, err
 			}
@@ -188,11 +188,12 @@ func (m *machine) operand(i int) (operand, error) {
 	}
 }
 
-func (m *machine) operands(i, j int) (a, b operand, err error) {
-	if a, err = m.operand(i); err != nil {
+// operands returns the first two arguments.
+func (m *machine) operands() (a, b operand, err error) {
+	if a, err = m.operand(1); err != nil {
 		return a, b, err
 	}
-	b, err = m.operand(j)
+	b, err = m.operand(2)
 	return a, b, err
 }
 

@@ -151,14 +151,17 @@ func (c *checker) index(e *syntax.Index) value {
 		c.unknownMember(e, object.Text)
 		return value{}
 	}
+	if c.dotted(e) {
+		c.errorf(e.Pos, `write series"`+c.nameOf(e)+`"{}`, "a name with a dot is written in quotes")
+		return value{}
+	}
 	object := c.expr(e.Object)
 	key := c.expr(e.Key)
 	var out value
 	switch k := object.kinds; {
 	case k == 0:
 	case k.has(isSelector|isRange) && e.Dot:
-		name, _ := c.constantText(e.Key)
-		c.errorf(e.Pos, `write series"`+c.nameOf(e.Object)+"."+name+`"{}`, "a name with a dot is written in quotes")
+		c.errorf(e.Pos, `a range is written ["1m"]`, "a vector has no fields")
 	case k.has(isSelector | isRange):
 		out = c.window(e, object, key)
 	case k.has(isVector) && !k.has(isTable):
@@ -174,6 +177,22 @@ func (c *checker) index(e *syntax.Index) value {
 		out.add(value{kinds: isString, anyText: true})
 	}
 	return out
+}
+
+// dotted reports whether an expression is a metric's name with dots: a.b.c.
+func (c *checker) dotted(e *syntax.Index) bool {
+	for e.Dot {
+		switch object := e.Object.(type) {
+		case *syntax.Index:
+			e = object
+		case *syntax.Name:
+			_, ok := c.static(object).(*selector)
+			return ok && object.Local == nil
+		default:
+			return false
+		}
+	}
+	return false
 }
 
 // nameOf returns the name that an expression is about, for messages.
@@ -199,14 +218,12 @@ func (c *checker) unknownMember(e *syntax.Index, library string) {
 		return
 	}
 	name := library + "." + key
-	cure := ""
-	switch {
-	case name == "math.random" || name == "math.randomseed":
+	cure := c.hint(name)
+	switch name {
+	case "math.random", "math.randomseed":
 		cure = "a program gives the same for the same samples"
-	case name == "string.gsub" || name == "string.match" || name == "string.gmatch":
+	case "string.gsub", "string.match", "string.gmatch":
 		cure = "use label_replace for regular expressions, string.find for plain texts"
-	default:
-		cure = c.hint(name)
 	}
 	c.errorf(e.Pos, cure, "there is no function %s", name)
 }
@@ -285,26 +302,27 @@ func (c *checker) tableKey(f syntax.Field, seen map[string]bool) {
 	}
 }
 
-// condition infers what is tested for truth.
-func (c *checker) condition(e syntax.Expr) value {
-	v := c.expr(e)
-	c.checkTruth(syntax.Start(e), v, "tested")
-	return v
+// condition checks what a statement tests.
+func (c *checker) condition(e syntax.Expr) {
+	c.checkTruth(syntax.Start(e), c.expr(e), "be tested", truthCure)
 }
 
-func (c *checker) checkTruth(at syntax.Pos, v value, how string) {
+const truthCure = "use count(v), scalar(v) or absent(v)"
+
+// checkTruth refuses to test what is always true.
+func (c *checker) checkTruth(at syntax.Pos, v value, how, cure string) {
 	switch {
 	case v.kinds.has(vectorish):
-		c.errorf(at, "use count(v), scalar(v) or absent(v)", "a vector is always true and cannot be %s", how)
+		c.errorf(at, cure, "a vector is always true and cannot %s", how)
 	case v.kinds.has(opaque):
-		c.errorf(at, "", "%s is always true and cannot be %s", (v.kinds & opaque).article(), how)
+		c.errorf(at, "", "%s is always true and cannot %s", (v.kinds & opaque).article(), how)
 	}
 }
 
 func (c *checker) unary(e *syntax.Unary) value {
 	switch e.Op {
 	case "not":
-		c.checkTruth(syntax.Start(e.Operand), c.expr(e.Operand), "negated")
+		c.checkTruth(syntax.Start(e.Operand), c.expr(e.Operand), "be negated", truthCure)
 		return value{kinds: isBoolean}
 	case "#":
 		v := c.expr(e.Operand)
@@ -362,13 +380,15 @@ func (c *checker) arithmetic(at syntax.Pos, a, b value) value {
 func (c *checker) binary(e *syntax.Binary) value {
 	switch e.Op {
 	case "and":
-		left := c.condition(e.Left)
+		left := c.expr(e.Left)
+		c.checkTruth(syntax.Start(e.Left), left, "be tested", "use vand(a, b) for vectors")
 		right := c.expr(e.Right)
 		out := left.with(isNil | isFalse)
 		out.add(right)
 		return out
 	case "or":
-		left := c.condition(e.Left)
+		left := c.expr(e.Left)
+		c.checkTruth(syntax.Start(e.Left), left, "be tested", "use vor(a, b) for vectors: vor(v, vector(0))")
 		right := c.expr(e.Right)
 		out := left.with(^(isNil | isFalse))
 		out.add(right)
@@ -449,7 +469,7 @@ func (c *checker) constant(e syntax.Expr, v any) value {
 	case pattern, promath.Grouping, matching:
 	}
 	if c.final {
-		c.replaced[e] = c.nameConstant(e, v)
+		c.replaced[e] = c.nameConstant(v)
 	}
 	return out
 }

@@ -20,7 +20,7 @@ func inferProtectedCall(c *checker, x *application) []value {
 
 func inferAssert(c *checker, x *application) []value {
 	v := x.args.at(0)
-	c.checkTruth(x.arg(0), v, "asserted")
+	c.checkTruth(x.arg(0), v, "be asserted", truthCure)
 	out := []value{v.with(^(isNil | isFalse))}
 	return append(out, x.args.from(1).values...)
 }

@@ -12,10 +12,12 @@ import (
 	"github.com/Shopify/go-lua"
 )
 
-// compileTime is what the interpreter may take to compile. Only its reader can
-// stop it, so the reader hands out few bytes at a time.
+// compileTime is what the interpreter may take to compile: a backstop, far above
+// the few milliseconds that the checked bounds allow, because a throttled
+// container may pause. Only its reader can stop the compiler, so the reader hands
+// out few bytes at a time.
 const (
-	compileTime = 50 * time.Millisecond
+	compileTime = time.Second
 	readSize    = 64
 )
 

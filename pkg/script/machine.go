@@ -3,6 +3,7 @@ package script
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -63,21 +64,20 @@ type machine struct {
 	window    int64
 }
 
-// newMachine builds an interpreter for the program. The error is a defect: that
-// the source compiles was seen before.
-func newMachine(p *Program) (m *machine, err error) {
+// newMachine builds an interpreter for the program, of which source gives the
+// text. Once a program has compiled, an error is a defect.
+func newMachine(p *Program, source io.Reader) (m *machine, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			m, err = nil, fmt.Errorf("%v", r)
 		}
 	}()
 	m = &machine{l: lua.NewState(), limits: p.limits, clock: p.clock, first: p.first, reach: p.reach, dynamic: map[string]*selector{}}
-	reader := newSlowReader(p.source, p.clock)
-	err = m.l.Load(reader, "="+chunkName, "t")
-	switch {
-	case reader.late: // the interpreter takes it for the end of the source
-		return nil, errSlowCompile
-	case err != nil:
+	err = m.l.Load(source, "="+chunkName, "t")
+	if slow, ok := source.(*slowReader); ok && slow.late {
+		return nil, errSlowCompile // the interpreter took it for the end of the source
+	}
+	if err != nil {
 		return nil, syntaxError(m.l, err)
 	}
 	m.installMetatables()
@@ -101,7 +101,7 @@ func newMachine(p *Program) (m *machine, err error) {
 // a *BudgetError, or an *InternalError.
 func (p *Program) Run(env Env) (Value, error) {
 	if p.machine == nil || p.machine.runs >= p.lifetime() {
-		m, err := newMachine(p)
+		m, err := newMachine(p, strings.NewReader(p.source))
 		if err != nil {
 			return Value{}, &InternalError{Err: err}
 		}
@@ -125,6 +125,7 @@ func (p *Program) lifetime() int {
 
 func (m *machine) run(p *Program, env Env) (v Value, err error) {
 	defer func() {
+		m.env = Env{}
 		if r := recover(); r != nil {
 			v, err = Value{}, &InternalError{Err: fmt.Errorf("%v", r)}
 		}
@@ -147,7 +148,6 @@ func (m *machine) run(p *Program, env Env) (v Value, err error) {
 	}
 	v, err = m.result()
 	l.SetTop(stackBase)
-	m.env = Env{}
 	return v, err
 }
 
@@ -187,8 +187,8 @@ func (m *machine) charge(n int) error {
 	return nil
 }
 
-// chargeSeries counts the work on so many series or samples.
-func (m *machine) chargeSeries(n int) error { return m.charge(1 + n/16) }
+// chargeSeries counts the work on so many series.
+func (m *machine) chargeSeries(n int) error { return m.charge(1 + n/32) }
 
 // alloc counts memory.
 func (m *machine) alloc(bytes int) error {

@@ -49,7 +49,7 @@ func (m *machine) installMetatables() {
 			if err := m.charge(1); err != nil {
 				return 0, err
 			}
-			a, b, err := m.operands(1, 2)
+			a, b, err := m.operands()
 			if err != nil {
 				return 0, err
 			}

@@ -160,7 +160,7 @@ func TestConcurrentPrograms(t *testing.T) {
 	for i := range 4 * len(sources) {
 		source := sources[i%len(sources)]
 		wait.Go(func() {
-			p, err := Compile(source, Options{Name: "test"})
+			p, err := Compile(source, Options{Name: "test", Clock: testClock})
 			if err != nil {
 				t.Error(err)
 				return

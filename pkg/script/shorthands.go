@@ -43,8 +43,8 @@ func shorthandFunctions() []*builtin {
 		out = append(out, &builtin{
 			name: p.name, family: familyShorthand, quantile: true, q: p.q,
 			doc: fmt.Sprintf("The %g quantile of what a histogram or summary of this name observed in the range: of classic buckets, "+
-				"native histograms or a summary's own quantile, whichever there is. No observations give no value; with "+
-				"{inflight = v} they give 0 where v is 0.", p.q),
+				"native histograms or a summary's own quantile, whichever there is. No observations give no value, and the metric's "+
+				"idle.after decides; with {inflight = v} they give 0 where v is 0, and nothing else where it is above.", p.q),
 			example: p.name + `(latency_seconds["1m"], by("pod"), {inflight = in_flight})`,
 			params:  []param{required("r", aRange), repeatable("by or options", isGrouping|isTable)},
 			usage:   "r: range, [by(...)], [{inflight = v}]", result: isNumber | isVector | isNil,
@@ -325,7 +325,7 @@ func summaryPercentiles(v promath.Vector, g promath.Grouping) ([]percentileGroup
 
 // runRatio divides, where zero and missing parts have a meaning.
 func runRatio(m *machine, n int) (int, error) {
-	a, b, err := m.operands(1, 2)
+	a, b, err := m.operands()
 	if err != nil {
 		return 0, err
 	}

@@ -307,7 +307,7 @@ func (c *checker) intern(s *selector) *selector {
 }
 
 // nameConstant returns the variable of the environment that holds a constant.
-func (c *checker) nameConstant(e syntax.Expr, v any) string {
+func (c *checker) nameConstant(v any) string {
 	key := ""
 	switch v := v.(type) {
 	case invalid:

@@ -26,7 +26,7 @@ type value struct {
 
 // Bounds of what is tracked of a value; what exceeds them is not known.
 const (
-	maxSelectors = 64
+	maxSelectors = 32
 	maxTexts     = 16
 )
 
@@ -47,7 +47,7 @@ func (v *value) add(o value) bool {
 			v.vague = true
 			break
 		}
-		v.selectors = append(v.selectors, s)
+		v.selectors = append(slices.Clip(v.selectors), s) // copies share it
 		changed = true
 	}
 	for _, t := range o.texts {
@@ -59,12 +59,12 @@ func (v *value) add(o value) bool {
 			changed = true
 			break
 		}
-		v.texts = append(v.texts, t)
+		v.texts = append(slices.Clip(v.texts), t)
 		changed = true
 	}
 	for _, f := range o.functions {
 		if !slices.Contains(v.functions, f) {
-			v.functions = append(v.functions, f)
+			v.functions = append(slices.Clip(v.functions), f)
 			changed = true
 		}
 	}
@@ -98,7 +98,9 @@ func (l list) at(i int) value {
 		return l.values[i]
 	case l.open && len(l.values) > 0:
 		v := l.values[len(l.values)-1]
-		v.kinds |= isNil
+		if v.kinds != 0 {
+			v.kinds |= isNil
+		}
 		return v
 	}
 	return value{kinds: isNil}
@@ -136,6 +138,10 @@ func (l list) all() value {
 }
 
 func one(v value) list { return list{values: []value{v}} }
+
+// unknown is a list of which nothing is known, because it is wrong or not yet
+// inferred.
+func unknown() list { return list{values: []value{{}}, open: true} }
 
 // readings is what a program reads.
 type readings struct {

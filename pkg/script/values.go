@@ -1,7 +1,6 @@
 package script
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -235,7 +234,7 @@ func (m *machine) series(s *selector) ([]metric.Series, error) {
 			rows += len(series[i].T)
 		}
 	}
-	return series, m.charge(1 + len(series)/16 + rows/256)
+	return series, m.charge(1 + len(series)/32 + rows/1024)
 }
 
 // grouping returns an optional argument by(...) or without(...).
@@ -337,8 +336,4 @@ func (m *machine) describe(i int) string {
 	default:
 		return k.String()
 	}
-}
-
-func compareSamples(a, b promath.Sample) int {
-	return cmp.Or(labels.Compare(a.Labels, b.Labels), cmp.Compare(a.F, b.F))
 }

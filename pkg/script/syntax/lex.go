@@ -267,7 +267,7 @@ func (l *lexer) number(at Pos) float64 {
 			l.offset++
 		}
 		text = l.src[from:l.offset]
-		cure := ""
+		cure := fmt.Sprintf("write texts in quotes: %q", text)
 		if duration.MatchString(text) {
 			cure = fmt.Sprintf("write durations as strings: %q", text)
 		}

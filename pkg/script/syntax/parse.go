@@ -102,11 +102,11 @@ func (p *parser) accept(kind string) bool {
 	return false
 }
 
-func (p *parser) expect(kind, where string) token {
+func (p *parser) expect(kind, where string) {
 	if p.tok.kind != kind {
 		p.unexpected(where + ", where `" + kind + "` is due")
 	}
-	return p.advance()
+	p.advance()
 }
 
 // closing expects what closes the bracket or block that opened at a position.

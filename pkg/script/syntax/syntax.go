@@ -20,10 +20,6 @@ type Pos struct{ Line, Column int }
 // At returns the position itself, so that what embeds a Pos has a position.
 func (p Pos) At() Pos { return p }
 
-func (p Pos) before(q Pos) bool {
-	return p.Line < q.Line || p.Line == q.Line && p.Column < q.Column
-}
-
 // An Error is a place where the source is not a program.
 type Error struct {
 	Line, Column int
