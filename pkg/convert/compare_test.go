@@ -197,7 +197,11 @@ func (o *oracle) compare(data seriesSet, expr string, at int64) (outcome, error)
 	}
 	got, gotErr := runLua(lua, data, at)
 	m := &mismatch{expr: expr, lua: lua, want: describe(want, wantErr), got: describe(got, gotErr)}
+	var own *script.Error
 	switch {
+	case gotErr != nil && !errors.As(gotErr, &own):
+		m.what = "not an error of the program"
+		return bothFailed, m
 	case wantErr == nil && isDuplicate(gotErr) && o.mergesKinds(data, expr, at):
 		return bothFailed, nil
 	case (wantErr != nil) != (gotErr != nil):

@@ -62,16 +62,17 @@ func (g grammar) parens(e string) string {
 	return "(" + e + ")"
 }
 
-// name returns the name of a metric; histograms now and then.
+// name returns the name of a metric; one of floats, for the most part.
 func (g grammar) name() string {
+	n := g.IntN(100)
 	switch {
-	case g.chance(12):
+	case n < 12:
 		return pick(g, histogramNames...)
-	case g.chance(8):
+	case n < 20:
 		return pick(g, bucketNames...)
-	case g.chance(8):
+	case n < 27:
 		return pick(g, infoNames...)
-	case g.chance(2):
+	case n < 29:
 		return "no_such_metric"
 	}
 	return pick(g, floatNames...)
@@ -164,7 +165,7 @@ func randomOrder(e string) bool {
 
 // fraction returns a quantile or what is given for one.
 func (g grammar) fraction() string {
-	return pick(g, "0.5", "0.9", "0.99", "0", "1", "0.25", "-0.1", "1.1", "NaN", "1/3")
+	return pick(g, "0.5", "0.9", "0.99", "0", "1", "0.25", "0 - 0.1", "1 + 0.1", "NaN", "1/3", pick(g, "1.1", "0.5"))
 }
 
 func (g grammar) byElement(depth int) string {
