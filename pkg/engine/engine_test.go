@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-logr/logr/testr"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clocktesting "k8s.io/utils/clock/testing"
@@ -511,5 +512,31 @@ func TestRunTicksAtMultiplesOfTheInterval(t *testing.T) {
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// A client_golang server answers with native histograms when it is asked for
+// protobuf, and a percentile reads them.
+func TestNativeHistogramsOverProtobuf(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	registry := prometheus.NewRegistry()
+	latency := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "latency_seconds", NativeHistogramBucketFactor: 1.1})
+	registry.MustRegister(latency)
+	server := httptest.NewServer(promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	t.Cleanup(server.Close)
+
+	src := r.source("gateway", server.URL)
+	src.Spec.ScrapeProtocols = []v1alpha1.ScrapeProtocol{v1alpha1.PrometheusProto}
+	r.metric("p50", v1alpha1.TypeLevel, `p50(latency_seconds["1m"])`, "gateway")
+	r.apply()
+	r.tick("gateway")
+	for i := range 1000 {
+		latency.Observe(float64(i) / 1000)
+	}
+	r.tick("gateway")
+	got := r.result("p50")
+	if got.State != metric.StateFresh || math.Abs(got.Items[0].Value-0.5) > 0.05 {
+		t.Errorf("%s, want 0.5 within a bucket", show(got))
 	}
 }

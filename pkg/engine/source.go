@@ -43,6 +43,9 @@ func newSettings(src *v1alpha1.GatewaySource, c clock.PassiveClock) (settings, e
 		Params:      url.Values(spec.Params),
 		Now:         c.Now,
 	}
+	for _, p := range spec.ScrapeProtocols {
+		config.Protocols = append(config.Protocols, scrape.Protocol(p))
+	}
 	if spec.BodySizeLimit != nil {
 		config.BodySizeLimit = spec.BodySizeLimit.Value()
 	}
@@ -138,6 +141,9 @@ func newSource(e *Engine, key metric.Key, interval time.Duration) *source {
 // configure sets what the next tick uses, and lets it come at once.
 func (s *source) configure(next settings) {
 	s.mu.Lock()
+	if last := s.settings.scraper; last != nil {
+		last.Close()
+	}
 	s.settings, s.reset = next, true
 	s.mu.Unlock()
 	s.interval.Store(int64(next.interval))
@@ -162,6 +168,9 @@ func (s *source) end() {
 	if s.stop != nil {
 		s.stop()
 	}
+	s.mu.Lock()
+	s.settings.scraper.Close()
+	s.mu.Unlock()
 	s.engine.metrics.forgetSource(s.key)
 }
 

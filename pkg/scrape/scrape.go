@@ -19,6 +19,7 @@ package scrape
 import (
 	"compress/gzip"
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -63,9 +64,9 @@ type Config struct {
 	// Authorization and BasicAuth are credentials; at most one of them.
 	Authorization *Authorization
 	BasicAuth     *BasicAuth
-	// Protobuf asks for the protobuf format, which alone has native histograms,
-	// in preference to text.
-	Protobuf bool
+	// Protocols are the formats to ask for, the preferred one first; none means
+	// DefaultProtocols. What the target answers with is read all the same.
+	Protocols []Protocol
 	// Now is the clock; nil is time.Now. It gives samples their time and
 	// certificates theirs, not the timeout.
 	Now func() time.Time
@@ -81,6 +82,32 @@ type Scraper struct {
 	size      atomic.Int64    // of the last body
 }
 
+// A Protocol is a format of an exposition, by Prometheus's name.
+type Protocol string
+
+// The protocols. PrometheusProto alone has native histograms.
+const (
+	PrometheusProto      Protocol = "PrometheusProto"
+	OpenMetricsText1_0_0 Protocol = "OpenMetricsText1.0.0"
+	OpenMetricsText0_0_1 Protocol = "OpenMetricsText0.0.1"
+	PrometheusText1_0_0  Protocol = "PrometheusText1.0.0"
+	PrometheusText0_0_4  Protocol = "PrometheusText0.0.4"
+)
+
+// DefaultProtocols are asked for where a source does not say.
+func DefaultProtocols() []Protocol {
+	return []Protocol{OpenMetricsText1_0_0, OpenMetricsText0_0_1, PrometheusText1_0_0, PrometheusText0_0_4}
+}
+
+// mediaTypes are what an Accept header calls the protocols.
+var mediaTypes = map[Protocol]string{
+	PrometheusProto:      "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;escaping=allow-utf-8",
+	OpenMetricsText1_0_0: "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8",
+	OpenMetricsText0_0_1: "application/openmetrics-text;version=0.0.1",
+	PrometheusText1_0_0:  "text/plain;version=1.0.0;escaping=allow-utf-8",
+	PrometheusText0_0_4:  "text/plain;version=0.0.4",
+}
+
 // New returns a Scraper. It reads the TLS files to report what is wrong with
 // them, but not the credentials.
 func New(c Config) (*Scraper, error) {
@@ -92,6 +119,11 @@ func New(c Config) (*Scraper, error) {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	for _, p := range c.Protocols {
+		if mediaTypes[p] == "" {
+			return nil, fmt.Errorf("there is no scrape protocol %q", p)
+		}
 	}
 	if err := checkCredentials(c.Authorization, c.BasicAuth); err != nil {
 		return nil, err
@@ -108,22 +140,21 @@ func (s *Scraper) Close() { s.transport.CloseIdleConnections() }
 
 // header returns what every request says.
 func header(c Config) http.Header {
-	formats := []string{
-		"application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5",
-		"application/openmetrics-text;version=0.0.1;q=0.4",
-		"text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3",
-		"text/plain;version=0.0.4;q=0.2",
-		"*/*;q=0.1",
+	protocols := c.Protocols
+	if len(protocols) == 0 {
+		protocols = DefaultProtocols()
 	}
-	if c.Protobuf {
-		formats = append([]string{"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;escaping=allow-utf-8;q=0.6"}, formats...)
+	accept := make([]string, 0, len(protocols)+1)
+	for i, p := range protocols {
+		accept = append(accept, fmt.Sprintf("%s;q=0.%d", mediaTypes[p], len(protocols)+1-i))
 	}
+	accept = append(accept, "*/*;q=0.1")
 	encoding := "identity"
 	if c.Compression {
 		encoding = "gzip"
 	}
 	return http.Header{
-		"Accept":          {strings.Join(formats, ",")},
+		"Accept":          {strings.Join(accept, ",")},
 		"Accept-Encoding": {encoding},
 		"User-Agent":      {userAgent},
 	}

@@ -52,11 +52,12 @@ func TestScrape(t *testing.T) {
 			"Authorization": "",
 		}},
 		{"compression", Config{Compression: true}, "/metrics", map[string]string{"Accept-Encoding": "gzip"}},
-		{"protobuf", Config{Protobuf: true}, "/", map[string]string{
+		{"protobuf", Config{Protocols: append([]Protocol{PrometheusProto}, DefaultProtocols()...)}, "/", map[string]string{
 			"Accept": "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;escaping=allow-utf-8;q=0.6," +
 				"application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4," +
 				"text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
 		}},
+		{"one protocol", Config{Protocols: []Protocol{PrometheusText0_0_4}}, "/", map[string]string{"Accept": "text/plain;version=0.0.4;q=0.2,*/*;q=0.1"}},
 		{"params", Config{Params: url.Values{"b": {"2", "3 4"}}}, "/metrics?a=1", map[string]string{":uri": "/metrics?a=1&b=2&b=3+4"}},
 		{"only params", Config{Params: url.Values{"b": {"2"}}}, "/metrics", map[string]string{":uri": "/metrics?b=2"}},
 		{"bearer", Config{Authorization: &Authorization{CredentialsFile: token}}, "/", map[string]string{"Authorization": "Bearer s3cr3t"}},

@@ -52,6 +52,9 @@ type GatewaySourceSpec struct {
 	Params map[string][]string `json:"params,omitempty"`
 	// Format of the body: Auto (Prometheus text or OpenMetrics by content type) or StubStatus.
 	Format Format `json:"format,omitempty"`
+	// ScrapeProtocols are the formats to ask for, the preferred one first. Default:
+	// OpenMetrics, then Prometheus text. PrometheusProto alone has native histograms.
+	ScrapeProtocols []ScrapeProtocol `json:"scrapeProtocols,omitempty"`
 	// TLSConfig for https URLs; without it the system's roots are trusted. It
 	// needs at least one https URL.
 	TLSConfig *TLSConfig `json:"tlsConfig,omitempty"`
@@ -84,6 +87,19 @@ const (
 	FormatAuto Format = "Auto"
 	// FormatStubStatus is the page of NGINX's module stub_status.
 	FormatStubStatus Format = "StubStatus"
+)
+
+// A ScrapeProtocol is a format of an exposition, by the Prometheus operator's name.
+// +kubebuilder:validation:Enum=PrometheusProto;OpenMetricsText1.0.0;OpenMetricsText0.0.1;PrometheusText1.0.0;PrometheusText0.0.4
+type ScrapeProtocol string
+
+// The scrape protocols.
+const (
+	PrometheusProto      ScrapeProtocol = "PrometheusProto"
+	OpenMetricsText1_0_0 ScrapeProtocol = "OpenMetricsText1.0.0"
+	OpenMetricsText0_0_1 ScrapeProtocol = "OpenMetricsText0.0.1"
+	PrometheusText1_0_0  ScrapeProtocol = "PrometheusText1.0.0"
+	PrometheusText0_0_4  ScrapeProtocol = "PrometheusText0.0.4"
 )
 
 // StaticTargets are endpoints given by URL. Only files may use them.

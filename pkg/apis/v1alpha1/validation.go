@@ -36,6 +36,7 @@ func (s *GatewaySource) Validate() field.ErrorList {
 	if spec.Format != FormatAuto && spec.Format != FormatStubStatus {
 		errs = append(errs, field.NotSupported(at.Child("format"), spec.Format, []Format{FormatAuto, FormatStubStatus}))
 	}
+	errs = append(errs, validateProtocols(spec.ScrapeProtocols, at.Child("scrapeProtocols"))...)
 	errs = append(errs, validateTLSConfig(spec, at.Child("tlsConfig"))...)
 	errs = append(errs, validateCredentials(spec, at)...)
 	if q := spec.BodySizeLimit; q != nil {

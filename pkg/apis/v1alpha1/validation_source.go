@@ -99,6 +99,20 @@ func validateTimes(spec *GatewaySourceSpec, at *field.Path) field.ErrorList {
 	return errs
 }
 
+func validateProtocols(protocols []ScrapeProtocol, at *field.Path) field.ErrorList {
+	known := []ScrapeProtocol{PrometheusProto, OpenMetricsText1_0_0, OpenMetricsText0_0_1, PrometheusText1_0_0, PrometheusText0_0_4}
+	var errs field.ErrorList
+	for i, p := range protocols {
+		switch {
+		case !slices.Contains(known, p):
+			errs = append(errs, field.NotSupported(at.Index(i), p, known))
+		case slices.Contains(protocols[:i], p):
+			errs = append(errs, field.Invalid(at.Index(i), p, "listed twice; remove one"))
+		}
+	}
+	return errs
+}
+
 func validateTLSConfig(spec *GatewaySourceSpec, at *field.Path) field.ErrorList {
 	tls := spec.TLSConfig
 	if tls == nil {

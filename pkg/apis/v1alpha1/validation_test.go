@@ -100,6 +100,10 @@ spec.scrapeTimeout: Invalid value: "0s": not longer than 0; choose a time up to 
 	// The rest.
 	f(func(s *GatewaySource) { s.Spec.Params = map[string][]string{"": {"x"}} },
 		`spec.params[]: Invalid value: "": a parameter needs a name; write name: [value]`)
+	f(func(s *GatewaySource) { s.Spec.ScrapeProtocols = []ScrapeProtocol{"Text"} },
+		`spec.scrapeProtocols[0]: Unsupported value: "Text": supported values: "PrometheusProto", "OpenMetricsText1.0.0", "OpenMetricsText0.0.1", "PrometheusText1.0.0", "PrometheusText0.0.4"`)
+	f(func(s *GatewaySource) { s.Spec.ScrapeProtocols = []ScrapeProtocol{PrometheusProto, PrometheusProto} },
+		`spec.scrapeProtocols[1]: Invalid value: "PrometheusProto": listed twice; remove one`)
 	f(func(s *GatewaySource) { s.Spec.Format = "Json" },
 		`spec.format: Unsupported value: "Json": supported values: "Auto", "StubStatus"`)
 	f(func(s *GatewaySource) { s.Spec.TLSConfig = &TLSConfig{CertFile: "c.pem"} },

@@ -216,6 +216,11 @@ func (in *GatewaySourceSpec) DeepCopyInto(out *GatewaySourceSpec) {
 			(*out)[key] = outVal
 		}
 	}
+	if in.ScrapeProtocols != nil {
+		in, out := &in.ScrapeProtocols, &out.ScrapeProtocols
+		*out = make([]ScrapeProtocol, len(*in))
+		copy(*out, *in)
+	}
 	if in.TLSConfig != nil {
 		in, out := &in.TLSConfig, &out.TLSConfig
 		*out = new(TLSConfig)
