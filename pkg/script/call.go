@@ -25,6 +25,15 @@ func (x *application) arg(i int) syntax.Pos {
 	return x.at
 }
 
+// last returns where the last part of argument i is written: the range of a
+// selector that has one.
+func (x *application) last(i int) syntax.Pos {
+	if i < len(x.exprs) {
+		return x.exprs[i].At()
+	}
+	return x.at
+}
+
 // call infers a call that is not static.
 func (c *checker) call(e *syntax.Call) list {
 	if b, ok := c.builtin(e.Func); ok {
@@ -214,7 +223,7 @@ func (c *checker) checkArguments(x *application) bool {
 			continue
 		}
 		if p.kinds == aRange || p.kinds.has(isVector) && p.kinds != anything {
-			c.read(v, x.arg(i), b)
+			c.read(v, x.last(i), b)
 		}
 	}
 	return true
