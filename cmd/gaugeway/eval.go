@@ -177,11 +177,7 @@ func (ev *evaluator) readFiles(args []string) error {
 		if err != nil {
 			return err
 		}
-		contentType := "text/plain; version=0.0.4"
-		if strings.HasSuffix(strings.TrimRight(string(body), "\n"), "# EOF") {
-			contentType = "application/openmetrics-text; version=1.0.0"
-		}
-		batch, _, err := parser.Parse(body, contentType, r.at)
+		batch, _, err := parser.Parse(body, exposition.RecordedContentType(body), r.at)
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.path, err)
 		}

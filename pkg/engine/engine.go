@@ -218,19 +218,12 @@ func (e *Engine) parts(m *v1alpha1.GatewayMetric) ([]window.Part, []*source, err
 		if s == nil {
 			return nil, nil, fmt.Errorf("there is no GatewaySource %s", key)
 		}
-		part := window.Part{Window: s.window}
-		if key.Namespace != m.Namespace {
-			i := slices.IndexFunc(s.object.Spec.AllowedNamespaces, func(a v1alpha1.AllowedNamespace) bool { return a.Name == m.Namespace })
-			if i < 0 {
-				return nil, nil, fmt.Errorf("GatewaySource %s does not allow namespace %s: add it to spec.allowedNamespaces of the source", key, m.Namespace)
-			}
-			matchers, err := allowedMatchers(s.object.Spec.AllowedNamespaces[i])
-			if err != nil {
-				return nil, nil, err
-			}
-			part.Matchers = matchers
+		allowed, ok := s.object.Allows(m.Namespace)
+		if !ok {
+			return nil, nil, fmt.Errorf("GatewaySource %s does not allow namespace %s: add it to spec.allowedNamespaces of the source", key, m.Namespace)
 		}
-		parts, sources = append(parts, part), append(sources, s)
+		parts = append(parts, window.Part{Window: s.window, Matchers: window.Values(allowed)})
+		sources = append(sources, s)
 	}
 	return parts, sources, nil
 }

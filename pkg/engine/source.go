@@ -4,14 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/prometheus/model/labels"
 	"k8s.io/utils/clock"
 
 	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
@@ -69,23 +66,6 @@ func newSettings(src *v1alpha1.GatewaySource, c clock.PassiveClock) (settings, e
 		discoverer: targets,
 		scraper:    scraper,
 	}, nil
-}
-
-// allowedMatchers turns the values that a namespace may see into matchers.
-func allowedMatchers(a v1alpha1.AllowedNamespace) ([]*labels.Matcher, error) {
-	var matchers []*labels.Matcher
-	for name, values := range a.Matchers {
-		quoted := make([]string, len(values))
-		for i, v := range values {
-			quoted[i] = regexp.QuoteMeta(v)
-		}
-		m, err := labels.NewMatcher(labels.MatchRegexp, name, strings.Join(quoted, "|"))
-		if err != nil {
-			return nil, fmt.Errorf("spec.allowedNamespaces of the source: %w", err)
-		}
-		matchers = append(matchers, m)
-	}
-	return matchers, nil
 }
 
 // A source is the loop of one GatewaySource and what it owns.

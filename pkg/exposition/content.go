@@ -80,3 +80,12 @@ func unreadable(body []byte, s Stats) error {
 	}
 	return fmt.Errorf("none of %d lines can be read (the first is %v): is the path right?", s.Dropped, s.BadLines[0])
 }
+
+// RecordedContentType returns the content type with which a body that lies in a
+// file was probably sent: OpenMetrics ends with a mark.
+func RecordedContentType(body []byte) string {
+	if bytes.HasSuffix(bytes.TrimRight(body[max(0, len(body)-16):], "\r\n"), []byte("# EOF")) {
+		return "application/openmetrics-text; version=1.0.0"
+	}
+	return "text/plain; version=0.0.4"
+}

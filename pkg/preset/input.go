@@ -355,19 +355,6 @@ func (c *Case) interval() int64 {
 	return slowest
 }
 
-// allowedMatchers turns what a namespace may see of a source into matchers.
-func allowedMatchers(allowed map[string][]string) []*labels.Matcher {
-	var out []*labels.Matcher
-	for name, values := range allowed {
-		quoted := make([]string, len(values))
-		for i, v := range values {
-			quoted[i] = regexp.QuoteMeta(v)
-		}
-		out = append(out, labels.MustNewMatcher(labels.MatchRegexp, name, strings.Join(quoted, "|")))
-	}
-	return out
-}
-
 // readOffset reads a time after the start, in milliseconds.
 func readOffset(d *metav1.Duration, at place) (int64, bool) {
 	switch {

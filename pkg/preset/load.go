@@ -12,6 +12,7 @@ import (
 
 	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
 	"github.com/gaugeway/gaugeway/pkg/config"
+	"github.com/gaugeway/gaugeway/pkg/window"
 )
 
 // Bounds of the time between two scrapes, as for a GatewaySource.
@@ -212,7 +213,7 @@ func (r *caseReader) readMetric(spec *metricSpec) {
 	for _, source := range r.sources {
 		p := part{interval: source.Spec.Interval.Milliseconds()}
 		if values, ok := source.Allows(m.Namespace); ok {
-			p.matchers = allowedMatchers(values)
+			p.matchers = window.Values(values)
 		}
 		r.c.parts = append(r.c.parts, p)
 	}

@@ -276,7 +276,7 @@ func (s *simulation) scrape(i int, st *step) error {
 	if st.file != "" {
 		var err error
 		// The parser may change the body, which other cases read.
-		if batch, _, err = s.parsers[i].Parse(slices.Clone(st.body), contentType(st.body), st.at); err != nil {
+		if batch, _, err = s.parsers[i].Parse(slices.Clone(st.body), exposition.RecordedContentType(st.body), st.at); err != nil {
 			return fmt.Errorf("%s: %w", st.file, err)
 		}
 	}
@@ -284,14 +284,6 @@ func (s *simulation) scrape(i int, st *step) error {
 		return fmt.Errorf("input of %s: %w", t.Labels, err)
 	}
 	return nil
-}
-
-// contentType guesses what a recorded body was sent as: OpenMetrics ends with a mark.
-func contentType(body []byte) string {
-	if strings.HasSuffix(strings.TrimRight(string(body[max(0, len(body)-16):]), "\r\n"), "# EOF") {
-		return "application/openmetrics-text; version=1.0.0"
-	}
-	return "text/plain; version=0.0.4"
 }
 
 // evaluate runs the program at this time. While none of its targets answers

@@ -2,7 +2,10 @@ package window
 
 import (
 	"cmp"
+	"maps"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/prometheus/prometheus/model/labels"
 
@@ -14,6 +17,20 @@ type Part struct {
 	Window *Window
 	// Matchers limit the series: all must match. Empty: all series.
 	Matchers []*labels.Matcher
+}
+
+// Values returns the matchers that admit series whose labels have one of the
+// values given for them; a series without the label has the value "".
+func Values(allowed map[string][]string) []*labels.Matcher {
+	var matchers []*labels.Matcher
+	for _, name := range slices.Sorted(maps.Keys(allowed)) {
+		quoted := make([]string, len(allowed[name]))
+		for i, v := range allowed[name] {
+			quoted[i] = regexp.QuoteMeta(v)
+		}
+		matchers = append(matchers, labels.MustNewMatcher(labels.MatchRegexp, name, strings.Join(quoted, "|")))
+	}
+	return matchers
 }
 
 // A View reads the windows of a metric's sources for one program. It belongs
