@@ -2,7 +2,7 @@
 
 GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-FUZZTIME ?= 60s
+FUZZTIME ?= 10m
 BENCH    ?= .
 
 # Tools have a module of their own, so that they do not steer the product's versions.
@@ -36,7 +36,7 @@ e2e: test-deps ## run the end-to-end tests against real processes
 bench: ## run the benchmarks; BENCH=regexp narrows them
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PACKAGES)
 
-fuzz: ## run every fuzz target for FUZZTIME (60s)
+fuzz: ## run every fuzz target for FUZZTIME (10m)
 	hack/fuzz.sh $(FUZZTIME)
 
 lint: ## check style, common mistakes and the import directions

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Runs every fuzz target of the module, one after the other.
 #
-# Usage: hack/fuzz.sh [TIME]   TIME is that of each target, as for -fuzztime; default 60s
+# Usage: hack/fuzz.sh [TIME]   TIME is that of each target, as for -fuzztime; default 10m
 set -euo pipefail
 cd "$(dirname "$0")/.."
-fuzztime=${1:-60s}
+fuzztime=${1:-10m}
 
 # `go test -list` prints a package's targets and then its "ok" line. Packages
 # without a fuzz target in their sources need not be compiled.

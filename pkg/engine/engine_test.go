@@ -540,3 +540,36 @@ func TestNativeHistogramsOverProtobuf(t *testing.T) {
 		t.Errorf("%s, want 0.5 within a bucket", show(got))
 	}
 }
+
+// A program that never ends costs its budget, is named, rests after three
+// times, and harms no other.
+func TestARunawayProgram(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	g := newGateway(t)
+	g.say("active 7\n")
+	r.source("kong", g.URL)
+	r.metric("aaa-runaway", v1alpha1.TypeLevel, "local n = sum(active)\nwhile true do n = n + 1 end\nreturn n", "kong")
+	r.metric("good", v1alpha1.TypeLevel, `sum(active)`, "kong")
+	r.apply()
+	for range 3 {
+		r.tick("kong")
+		r.expect("good", "Fresh {}=7")
+		if got := r.result("aaa-runaway"); got.State != metric.StateMissing || !strings.Contains(got.Reason, "used up its budget of steps") {
+			t.Errorf("got %s", show(got))
+		}
+	}
+	r.tick("kong")
+	if got := r.result("aaa-runaway"); !strings.Contains(got.Reason, "exceeded its budget 3 times in a row and rests until") {
+		t.Errorf("got %s", show(got))
+	}
+	if got := testutil.ToFloat64(r.engine.metrics.evaluateFail.WithLabelValues("ns", "aaa-runaway", "budget")); got != 3 {
+		t.Errorf("%v budget failures were counted, want 3", got)
+	}
+	for range 13 {
+		r.tick("kong")
+	}
+	if got := r.result("aaa-runaway"); !strings.Contains(got.Reason, "used up its budget of steps") {
+		t.Errorf("after its rest: %s", show(got))
+	}
+}

@@ -60,7 +60,7 @@ func newInstruments(r prometheus.Registerer) *instruments {
 		series:       gauge("window_series", "Series kept because some program selects them.", source),
 		samples:      gauge("window_samples", "Samples kept.", source),
 		evaluateTime: seconds("evaluation_duration_seconds", "Time of one evaluation.", []string{"namespace", "metric"}),
-		evaluateFail: counter("evaluation_failures_total", "Evaluations that failed, by kind: program, budget or internal.", []string{"namespace", "metric", "kind"}),
+		evaluateFail: counter("evaluation_failures_total", "Evaluations that failed, by kind: program, budget, rest (left alone after overruns) or internal.", []string{"namespace", "metric", "kind"}),
 	}
 	if r != nil {
 		r.MustRegister(m.up, m.scrapes, m.failed, m.scrapeTime, m.bytes, m.dropped, m.duplicates, m.busy, m.ticks,
@@ -95,9 +95,12 @@ func (m *instruments) observeEvaluation(key metric.Key, d time.Duration, err err
 		return
 	}
 	kind := "internal"
+	var rest restError
 	var budget *script.BudgetError
 	var own *script.Error
 	switch {
+	case errors.As(err, &rest):
+		kind = "rest"
 	case errors.As(err, &budget):
 		kind = "budget"
 	case errors.As(err, &own):

@@ -137,7 +137,7 @@ func (p *program) observe(now int64) observation {
 		return o
 	}
 	if now < p.rest {
-		o.err = fmt.Errorf("it exceeded its budget %d times in a row and rests until %s", overruns, time.UnixMilli(p.rest).UTC().Format(time.RFC3339))
+		o.err = restError{until: time.UnixMilli(p.rest)}
 		return o
 	}
 	p.run(&o)
@@ -168,6 +168,14 @@ func (p *program) run(o *observation) {
 		p.overrun = 0
 		p.rest = o.now + max(10*p.rules.interval, time.Minute.Milliseconds())
 	}
+}
+
+// A restError says that a program is left alone for a while.
+type restError struct{ until time.Time }
+
+// Error says why, and until when.
+func (e restError) Error() string {
+	return fmt.Sprintf("it exceeded its budget %d times in a row and rests until %s", overruns, e.until.UTC().Format(time.RFC3339))
 }
 
 // remember records an answer for the programs that look back at it.
