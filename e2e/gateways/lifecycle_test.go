@@ -2,8 +2,10 @@ package gateways_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"testing"
+	"time"
 )
 
 // describe prints readings with their time since the first, for a failure.
@@ -26,17 +28,40 @@ func values(readings []reading) []float64 {
 	return v
 }
 
-// peak returns the highest requests per second of any window up to now.
-func peak(l *load) float64 {
-	highest := 0
-	first, all := 0, l.answered()
-	for i := range all {
-		for all[i].at.Sub(all[first].at) >= window {
+// extremes returns the lowest and the highest requests per second that the
+// client saw in any window that ended in (from, to].
+func extremes(l *load, from, to time.Time) (lowest, highest float64) {
+	all := l.answered()
+	first := 0
+	lowest = math.Inf(1)
+	for i, o := range all {
+		for o.at.Sub(all[first].at) >= window {
 			first++
 		}
-		highest = max(highest, i-first+1)
+		if o.at.After(from) && !o.at.After(to) {
+			n := float64(i-first+1) / window.Seconds()
+			lowest, highest = min(lowest, n), max(highest, n)
+		}
 	}
-	return float64(highest) / window.Seconds()
+	return lowest, highest
+}
+
+// expectBetween fails the test unless every reading is a value, not below a
+// share of the lowest nor above a share of the highest truth of their time.
+// There may be readings without a value where gaps is true.
+func expectBetween(t *testing.T, l *load, readings []reading, low, high float64, gaps bool) {
+	t.Helper()
+	got := values(readings)
+	if len(got) == 0 || !gaps && len(got) < len(readings) {
+		t.Fatalf("only %d of %d readings have a value:%s", len(got), len(readings), describe(readings))
+	}
+	// A reading is of samples up to a second old.
+	lowest, highest := extremes(l, readings[0].at.Add(-time.Second), readings[len(readings)-1].at)
+	message := fmt.Sprintf("read as %.4g to %.4g, the client saw %.4g to %.4g", slices.Min(got), slices.Max(got), lowest, highest)
+	t.Log(message)
+	if slices.Min(got) < low*lowest || slices.Max(got) > high*highest {
+		t.Errorf("%s:%s", message, describe(readings))
+	}
 }
 
 func TestReloadKeepsCountersAndRestartResetsThem(t *testing.T) {
@@ -52,21 +77,16 @@ func TestReloadKeepsCountersAndRestartResetsThem(t *testing.T) {
 	stop := a.watch("edge_rps")
 	g.reload()
 	l.awaitSeconds(5)
-	readings := stop()
-	if got := values(readings); len(got) == 0 || len(got) < len(readings) || slices.Min(got) < 0.9*l.rate || slices.Max(got) > 1.1*peak(l) {
-		t.Errorf("a reload keeps the counters, but %v requests per second were read as:%s", l.rate, describe(readings))
-	}
+	// A reload keeps the counters: nothing is to be seen.
+	expectBetween(t, l, stop(), 0.9, 1.1, false)
 
 	stop = a.watch("edge_rps")
 	g.stop()
 	g.start()
 	l.awaitSeconds(window.Seconds() + 3)
-	readings = stop()
-	// A counter that begins again is neither a negative rate nor, as a whole, one
-	// window's increase; and its traffic of before stays in the window.
-	if got := values(readings); len(got) == 0 || slices.Min(got) < 0.7*l.rate || slices.Max(got) > 1.1*peak(l) {
-		t.Errorf("a restart resets the counters, and %v requests per second were read as:%s", l.rate, describe(readings))
-	}
+	// A restart resets them. That is neither a negative rate nor, as a whole, the
+	// increase of one window; and the traffic of before stays in the window.
+	expectBetween(t, l, stop(), 0.7, 1.1, true)
 	agree(t, a, l, expectation{"edge_rps", rps, relative, 0.05})
 }
 
@@ -117,10 +137,5 @@ func TestRolloutDoesNotReadAsLostLoad(t *testing.T) {
 		old.drain()
 	}
 	l.awaitSeconds(window.Seconds())
-	readings := stop()
-	got := values(readings)
-	if len(got) == 0 || len(got) < len(readings) || slices.Min(got) < 0.9*l.rate || slices.Max(got) > 1.1*peak(l) {
-		t.Fatalf("a rollout under %v requests per second was read as:%s", l.rate, describe(readings))
-	}
-	t.Logf("a rollout under %v requests per second was read as %.4g to %.4g", l.rate, slices.Min(got), slices.Max(got))
+	expectBetween(t, l, stop(), 0.9, 1.1, false)
 }

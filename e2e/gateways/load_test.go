@@ -19,8 +19,8 @@ import (
 // shares are exact: every tenth request is slow, every twentieth fails. Both
 // delays lie well inside a bucket of the gateway's histogram.
 const (
-	fastDelay = 15 * time.Millisecond  // in the bucket (0.01, 0.025]
-	slowDelay = 150 * time.Millisecond // in the bucket (0.1, 0.25]
+	fastDelay = 60 * time.Millisecond  // in the bucket (0.05, 0.1]
+	slowDelay = 350 * time.Millisecond // in the bucket (0.25, 0.5]
 )
 
 // newBackends starts n servers behind the gateways and returns their addresses.
@@ -34,8 +34,9 @@ func newBackends(t *testing.T, n int) []string {
 		s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			i := requests.Add(1)
 			delay := fastDelay
-			if i%10 == 9 {
+			if slow := i%10 == 9; slow {
 				delay = slowDelay
+				w.Header().Set("X-Slow", "yes")
 			}
 			select {
 			case <-time.After(delay):
@@ -64,6 +65,8 @@ type outcome struct {
 	status  int    // 0 if there was no answer: the gateway has not counted it
 	seconds float64
 	tokens  float64
+	slow    bool          // the backend took slowDelay
+	late    time.Duration // by how much it was sent later than planned
 }
 
 // A load sends requests at a constant rate to gateways, in turn, and remembers
@@ -103,7 +106,10 @@ func startLoad(t *testing.T, rate float64, gateways ...*gateway) *load {
 }
 
 // send directs the load to other gateways from the next request on; to none stops it.
-func (l *load) send(gateways ...*gateway) { l.route.Store(&gateways) }
+func (l *load) send(gateways ...*gateway) {
+	route := slices.Clone(gateways)
+	l.route.Store(&route)
+}
 
 func (l *load) run(ctx context.Context, done *sync.WaitGroup) {
 	pause := time.Duration(float64(time.Second) / l.rate)
@@ -125,7 +131,9 @@ func (l *load) run(ctx context.Context, done *sync.WaitGroup) {
 		l.mu.Unlock()
 		done.Go(func() {
 			// A request that has begun ends: nginx counts what it cannot deliver too.
+			late := time.Since(due)
 			o := l.request(context.WithoutCancel(ctx), gateways[i%len(gateways)])
+			o.late = late
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			o.at = time.Now()
@@ -177,6 +185,7 @@ func (l *load) request(ctx context.Context, g *gateway) outcome {
 	o.status = resp.StatusCode
 	o.backend = resp.Header.Get("X-Backend")
 	o.tokens, _ = strconv.ParseFloat(resp.Header.Get("X-Tokens"), 64)
+	o.slow = resp.Header.Get("X-Slow") != ""
 	return o
 }
 
@@ -273,6 +282,13 @@ func (tr truth) quantile(q float64) float64 {
 	}
 	slices.Sort(seconds)
 	return seconds[min(int(q*float64(len(seconds))), len(seconds)-1)]
+}
+
+// calm reports whether the client sent everything about when it had planned to.
+// Where it did not, the machine was busy otherwise, and what gaugeway and the
+// client make of such a moment cannot be compared to a few per cent.
+func (tr truth) calm() bool {
+	return !slices.ContainsFunc(tr, func(o outcome) bool { return o.late > 200*time.Millisecond })
 }
 
 // bounds are those of the gateway's histogram, in seconds.
