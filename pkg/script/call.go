@@ -167,6 +167,9 @@ func (c *checker) apply(x *application) list {
 		return unknown()
 	}
 	c.use(b)
+	for x.args.open && len(x.args.values) < len(b.params) {
+		x.args = x.args.extended()
+	}
 	if !c.checkArguments(x) {
 		return unknown()
 	}
@@ -349,8 +352,20 @@ func inferLikeFirst(c *checker, x *application) []value {
 }
 
 func inferArithmetic(c *checker, x *application) []value {
-	v := c.arithmetic(x.at, x.args.at(0), x.args.at(1))
-	if x.builtin.name == "ratio" && v.kinds.has(isNumber) {
+	return []value{c.arithmetic(x.at, x.args.at(0), x.args.at(1))}
+}
+
+// inferRatio is a division in which no numerator has a meaning.
+func inferRatio(_ *checker, x *application) []value {
+	a, b := x.args.at(0), x.args.at(1)
+	v := value{quantile: a.quantile || b.quantile}
+	if b.kinds.has(vectorish) || a.kinds.has(vectorish) && b.kinds.has(isNumber) {
+		v.kinds |= isVector
+	}
+	if a.kinds.has(isNumber|isNil) && b.kinds.has(isNumber) {
+		v.kinds |= isNumber | isNil
+	}
+	if b.kinds.has(isNil) {
 		v.kinds |= isNil
 	}
 	return []value{v}

@@ -59,7 +59,10 @@ func (e Errors) sorted() Errors {
 		if a.Line != b.Line {
 			return a.Line - b.Line
 		}
-		return a.Column - b.Column
+		if a.Column != b.Column {
+			return a.Column - b.Column
+		}
+		return strings.Compare(a.Message, b.Message)
 	})
 	return slices.CompactFunc(e, func(a, b *Error) bool { return *a == *b })
 }

@@ -3,6 +3,7 @@ package script
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -193,6 +194,12 @@ func (g *generator) call() string {
 	if b.variable {
 		return "tonumber(" + b.name + ")"
 	}
+	switch g.choose(20) {
+	case 0:
+		return b.name + "(table.unpack({" + strings.Join(args, ", ") + "}))"
+	case 1:
+		return "pcall(" + strings.Join(append([]string{b.name}, args...), ", ") + ")"
+	}
 	return b.name + "(" + strings.Join(args, ", ") + ")"
 }
 
@@ -249,5 +256,19 @@ func (g *generator) expr() string {
 		return g.local() + g.pick(".x", "[1]", `["1m"]`, "{}", "()", ":rep(2)", `{pod="a"}["5s"]`)
 	default:
 		return g.call()
+	}
+}
+
+// TestGenerated runs some of FuzzGenerated's programs in every test run.
+func TestGenerated(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 1500 {
+		choices := make([]byte, 20+random.IntN(300))
+		for i := range choices {
+			choices[i] = byte(random.Uint32())
+		}
+		g := generator{choices: choices}
+		checkProgram(t, g.program())
 	}
 }

@@ -170,7 +170,8 @@ type HistoryWant struct {
 	// Metric is the name of a metric object in the same namespace, "" for the
 	// program's own.
 	Metric string
-	// Range is how far back, in milliseconds, offset included.
+	// Range is how far back, in milliseconds, offset included; 0 where the program
+	// reads the latest result only.
 	Range int64
 }
 

@@ -61,7 +61,7 @@ func shorthandFunctions() []*builtin {
 			{name: "a", kinds: aNumberOrVector, takesNil: true}, {name: "b", kinds: aNumberOrVector, takesNil: true}, optional("default", aNumber),
 		},
 		result: isNumber | isVector | isNil,
-		infer:  inferArithmetic,
+		infer:  inferRatio,
 		run:    runRatio,
 	})
 }

@@ -106,6 +106,12 @@ func (l list) at(i int) value {
 	return value{kinds: isNil}
 }
 
+// extended returns an open list with one more value told apart.
+func (l list) extended() list {
+	l.values = append(slices.Clip(l.values), l.at(len(l.values)))
+	return l
+}
+
 func (l list) from(i int) list {
 	if i >= len(l.values) {
 		if l.open && len(l.values) > 0 {
