@@ -10,6 +10,8 @@ import (
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"sigs.k8s.io/yaml"
+
+	"github.com/gaugeway/gaugeway/pkg/script"
 )
 
 const root = "../.."
@@ -98,6 +100,52 @@ func TestLinksLeadSomewhere(t *testing.T) {
 				t.Errorf("%s links to %s: %v", doc, m[1], err)
 			}
 		}
+	}
+}
+
+// Command lines in shell blocks have flags that exist, and expressions that compile.
+var (
+	shellBlock = regexp.MustCompile("(?ms)^ *```(?:sh|console)\n(.*?)^ *```")
+	word       = regexp.MustCompile(`'[^']*'|"[^"]*"|[^\s'"]+`)
+)
+
+func TestCommandLinesInDocuments(t *testing.T) {
+	t.Parallel()
+	found := 0
+	for _, doc := range documents(t) {
+		text, err := os.ReadFile(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, block := range shellBlock.FindAllStringSubmatch(string(text), -1) {
+			for line := range strings.Lines(strings.ReplaceAll(block[1], "\\\n", " ")) {
+				line = strings.TrimPrefix(strings.TrimSpace(line), "$ ")
+				if !strings.HasPrefix(line, "gaugeway ") {
+					continue
+				}
+				found++
+				args := word.FindAllString(line, -1)[1:]
+				for i := range args {
+					args[i] = strings.Trim(args[i], `'"`)
+				}
+				cmd, rest, err := newRootCommand().Find(args)
+				if err == nil {
+					err = cmd.ParseFlags(rest)
+				}
+				if err != nil {
+					t.Errorf("%s: %s: %v", doc, line, err)
+					continue
+				}
+				if expr := cmd.Flags().Lookup("expression"); expr != nil && expr.Changed {
+					if _, err := script.Compile(expr.Value.String(), script.Options{}); err != nil {
+						t.Errorf("%s: %s: %v", doc, line, err)
+					}
+				}
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no command line was found")
 	}
 }
 
