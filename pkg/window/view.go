@@ -45,6 +45,7 @@ type View struct {
 	oldest   int64
 	window   int64
 	empty    []*metric.Selector
+	matched  map[string]bool // names of which a series matched
 }
 
 // Mode says what of its windows a View shows.
@@ -70,12 +71,13 @@ const maxSelections = 256
 func NewView(mode Mode, parts ...Part) *View {
 	parts = slices.Clone(parts)
 	slices.SortStableFunc(parts, func(a, b Part) int { return cmp.Compare(a.Window.rank, b.Window.rank) })
-	return &View{parts: parts, mode: mode, cache: map[*metric.Selector]*selection{}}
+	return &View{parts: parts, mode: mode, cache: map[*metric.Selector]*selection{}, matched: map[string]bool{}}
 }
 
 // Begin starts an evaluation at the time given, in milliseconds.
 func (v *View) Begin(now int64) {
 	v.now, v.lookback, v.oldest, v.window, v.empty = now, 0, 0, 0, v.empty[:0]
+	clear(v.matched)
 	for _, p := range v.parts {
 		p.Window.mu.RLock()
 		v.lookback = max(v.lookback, p.Window.lookback())
@@ -99,8 +101,15 @@ func (v *View) Oldest() int64 { return v.oldest }
 // Window returns the longest range selected since Begin, in milliseconds.
 func (v *View) Window() int64 { return v.window }
 
-// Empty returns the selectors that matched no series since Begin.
-func (v *View) Empty() []*metric.Selector { return v.empty }
+// Empty returns the selectors that matched no series since Begin. Of the shapes
+// of one histogram, x_bucket and x, none is empty where the other matched.
+func (v *View) Empty() []*metric.Selector {
+	return slices.DeleteFunc(slices.Clone(v.empty), func(sel *metric.Selector) bool {
+		return v.matched[sel.Name+bucketSuffix] || strings.HasSuffix(sel.Name, bucketSuffix) && v.matched[strings.TrimSuffix(sel.Name, bucketSuffix)]
+	})
+}
+
+const bucketSuffix = "_bucket"
 
 // Select returns the series that match, in label order, with all rows kept.
 // The slice is valid until the same selector is asked for again.
@@ -144,6 +153,8 @@ func (v *View) Select(sel *metric.Selector) []metric.Series {
 	}
 	if len(s.series) == 0 {
 		v.empty = append(v.empty, sel)
+	} else {
+		v.matched[sel.Name] = true
 	}
 	return s.series
 }

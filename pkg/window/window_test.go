@@ -3,6 +3,7 @@ package window
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -367,4 +368,30 @@ func TestSeriesOfALayoutThatWasDroppedGo(t *testing.T) {
 	if _, series, _ := f.w.Size(); series != 1 {
 		t.Errorf("%d series after the parser forgot", series)
 	}
+}
+
+func TestShapesOfAHistogramAreNotMissedWhereAnotherIsThere(t *testing.T) {
+	t.Parallel()
+	classic, native, other := &metric.Selector{Name: "x_bucket"}, &metric.Selector{Name: "x"}, &metric.Selector{Name: "y"}
+	f := newFeed(t, 5*second, *classic, *native, *other)
+	v := NewView(All, Part{Window: f.w})
+	f.targets(0, "a")
+	check := func(want ...string) {
+		t.Helper()
+		v.Begin(5 * second)
+		defer v.End()
+		for _, sel := range []*metric.Selector{classic, native, other} {
+			v.Select(sel)
+		}
+		var got []string
+		for _, sel := range v.Empty() {
+			got = append(got, sel.Name)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("empty are %v, want %v", got, want)
+		}
+	}
+	check("x_bucket", "x", "y")
+	f.scrape("a", 5*second, map[string]float64{"x_bucket{le=1}": 1})
+	check("y")
 }
