@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -45,6 +46,8 @@ func TestSilentTargetsScaleTotalsOnlyUntilTooFewAnswer(t *testing.T) {
 		}
 	}
 
+	agreesWithItself(t, a, "edge-total", "edge_total")
+
 	// One of three is fewer than half.
 	gateways[1].stop()
 	eventually(t, "503", func() error {
@@ -66,6 +69,36 @@ func TestSilentTargetsScaleTotalsOnlyUntilTooFewAnswer(t *testing.T) {
 	if _, stderr, err := a.getRaw(metricPath("edge_total")); err == nil || !strings.Contains(stderr, "1 of 3 targets") {
 		t.Errorf("kubectl does not tell the reason: %v: %s", err, stderr)
 	}
+}
+
+// agreesWithItself compares what /metrics says of a metric with what kubectl
+// reads, between two reads that show the same sample.
+func agreesWithItself(t *testing.T, a *adapter, metric, external string) {
+	t.Helper()
+	eventually(t, "two reads of one sample", func() error {
+		before, at := a.value(external)
+		value, err := a.own("gaugeway_metric_value", append(series(metric), `item=""`)...)
+		if err != nil {
+			return err
+		}
+		age, err := a.own("gaugeway_metric_age_seconds", series(metric)...)
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		after, again := a.value(external)
+		if before != after || !at.Equal(again) {
+			return fmt.Errorf("a tick came between: %v at %s, then %v at %s", before, at, after, again)
+		}
+		if absolute(value, before) > 1e-6*before {
+			t.Errorf("/metrics says %v, kubectl reads %v", value, before)
+		}
+		// The API's timestamps are whole seconds, and reading takes its time.
+		if want := now.Sub(at).Seconds(); age < 0 || age > want+0.1 || age < want-3 {
+			t.Errorf("/metrics says it is %v s old, by kubectl's timestamp it is %v s", age, want)
+		}
+		return nil
+	})
 }
 
 // newSilentServer returns the URL of a server that takes connections and never answers.
