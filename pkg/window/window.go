@@ -27,6 +27,8 @@ type Window struct {
 	// rank orders the windows of a process: a View that reads several locks
 	// them in this order.
 	rank uint64
+	// results: the targets are metrics, the rows what they returned.
+	results bool
 
 	mu         sync.RWMutex
 	interval   int64 // ms between two scrapes
@@ -39,9 +41,11 @@ type Window struct {
 var ranks atomic.Uint64
 
 // New returns an empty window for a source that is scraped every interval
-// milliseconds.
+// milliseconds. With an interval of 0 it is not for a source but for what
+// metrics returned: their series keep the labels that they have, and none of
+// the targets continues another.
 func New(interval int64) *Window {
-	return &Window{rank: ranks.Add(1), interval: interval, targets: map[string]*target{}}
+	return &Window{rank: ranks.Add(1), results: interval == 0, interval: interval, targets: map[string]*target{}}
 }
 
 // SetInterval changes the time between two scrapes.
@@ -117,6 +121,10 @@ func (w *Window) SetTargets(targets []metric.Target, at int64) {
 			t.departed = false
 			w.generation++
 		}
+		if !labels.Equal(t.Labels, d.Labels) {
+			t.relabel(d.Labels)
+			w.generation++
+		}
 		t.Target = d
 	}
 	for id, t := range w.targets {
@@ -131,12 +139,12 @@ func (w *Window) SetTargets(targets []metric.Target, at int64) {
 // same labels, whose series it continues, or none.
 func (w *Window) heir(d metric.Target) *target {
 	for id, t := range w.targets {
-		if t.departed && labels.Equal(t.Labels, d.Labels) {
+		if t.departed && !w.results && labels.Equal(t.Labels, d.Labels) {
 			delete(w.targets, id)
 			return t
 		}
 	}
-	return &target{byName: map[string][]*column{}}
+	return &target{Target: d, bare: w.results, byName: map[string][]*column{}}
 }
 
 // Clear drops all rows; targets and wants stay.
@@ -144,7 +152,7 @@ func (w *Window) Clear() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for id, t := range w.targets {
-		w.targets[id] = &target{Target: t.Target, departed: t.departed, byName: map[string][]*column{}}
+		w.targets[id] = &target{Target: t.Target, bare: t.bare, departed: t.departed, byName: map[string][]*column{}}
 	}
 	w.generation++
 }
@@ -217,6 +225,7 @@ func (w *Window) Size() (targets, series, samples int) {
 // A target is the rows of one endpoint.
 type target struct {
 	metric.Target
+	bare     bool // its series have the labels of the batch and no others
 	departed bool
 	// first is the time of the first row ever.
 	first int64
@@ -273,7 +282,7 @@ func (t *target) append(b metric.Batch, keep int64) (changed bool) {
 		c := t.ids[id]
 		if c == nil {
 			var added bool
-			c, added = t.column(t.SeriesLabels(b.Table.Series[id]))
+			c, added = t.column(t.seriesLabels(b.Table.Series[id]))
 			t.ids[id] = c
 			changed = changed || added
 		}
@@ -283,6 +292,25 @@ func (t *target) append(b metric.Batch, keep int64) (changed bool) {
 		}
 	}
 	return changed
+}
+
+func (t *target) seriesLabels(given labels.Labels) labels.Labels {
+	if t.bare {
+		return given
+	}
+	return t.SeriesLabels(given)
+}
+
+// relabel gives the series other labels of their target: it is the same target,
+// and they go on.
+func (t *target) relabel(of labels.Labels) {
+	for _, c := range t.columns {
+		b := labels.NewBuilder(c.labels)
+		t.Labels.Range(func(l labels.Label) { b.Del(l.Name) })
+		of.Range(func(l labels.Label) { b.Set(l.Name, l.Value) })
+		c.labels = b.Labels()
+		c.hash = c.labels.Hash()
+	}
 }
 
 // addRow adds a row without samples.
@@ -345,15 +373,16 @@ func (t *target) cut(keep int64) {
 	}
 	t.t = slices.Delete(t.t, 0, n)
 	for _, c := range t.columns {
+		ended := c.endedBefore(n)
 		c.f = slices.Delete(c.f, 0, n)
 		if c.h != nil {
 			c.h = slices.Delete(c.h, 0, n)
 		}
 		if !c.lost && c.empty() {
-			c.lost = true
-			for i := range c.f {
-				c.f[i] = metric.Unknown
-			}
+			c.lost, ended = true, true
+		}
+		for i := 0; ended && i < len(c.f) && !c.sample(i); i++ {
+			c.f[i] = metric.Unknown
 		}
 	}
 }
@@ -372,11 +401,27 @@ func (t *target) forget() bool {
 // empty reports whether the column has no sample in any row.
 func (c *column) empty() bool {
 	for i := len(c.f) - 1; i >= 0; i-- {
-		if metric.IsSample(c.f[i]) || c.h != nil && c.h[i] != nil {
+		if c.sample(i) {
 			return false
 		}
 	}
 	return true
+}
+
+// sample reports whether a row has a sample.
+func (c *column) sample(row int) bool {
+	return metric.IsSample(c.f[row]) || c.h != nil && c.h[row] != nil
+}
+
+// endedBefore reports whether the column has no sample at a row, but had some
+// before: if it returns, it does not begin at 0.
+func (c *column) endedBefore(row int) bool {
+	for i := row; i >= 0; i-- {
+		if c.sample(i) {
+			return i < row
+		}
+	}
+	return false
 }
 
 // keepOnly drops the columns that wanted does not name.

@@ -395,3 +395,57 @@ func TestShapesOfAHistogramAreNotMissedWhereAnotherIsThere(t *testing.T) {
 	f.scrape("a", 5*second, map[string]float64{"x_bucket{le=1}": 1})
 	check("y")
 }
+
+// A counter whose last sample before a gap is no longer kept did not begin at
+// 0 either, though it has returned by then.
+func TestASeriesThatReturnedIsUnknownOnceWhatItWasIsCut(t *testing.T) {
+	t.Parallel()
+	sel := &metric.Selector{Name: "x", Range: 15 * second}
+	f := newFeed(t, 5*second, *sel)
+	v := NewView(All, Part{Window: f.w})
+	f.targets(0, "a")
+	f.scrape("a", 5*second, map[string]float64{"x{l=1}": 1e6, "x{l=2}": 1})
+	for at := int64(10); at <= 25; at += 5 {
+		f.scrape("a", at*second, map[string]float64{"x{l=2}": 1})
+	}
+	f.scrape("a", 30*second, map[string]float64{"x{l=1}": 1e6 + 1, "x{l=2}": 1, "x{l=3}": 1})
+	f.scrape("a", 35*second, map[string]float64{"x{l=1}": 1e6 + 2, "x{l=2}": 1, "x{l=3}": 2})
+	f.expect(v, 35*second, sel, `{__name__="x", instance="a", l="1"} 15:? 20:? 25:? 30:1.000001e+06 35:1.000002e+06
+{__name__="x", instance="a", l="2"} 15:1 20:1 25:1 30:1 35:1
+{__name__="x", instance="a", l="3"} 15:- 20:- 25:- 30:1 35:2
+`)
+}
+
+// A target whose labels change is the same target: its series go on under the
+// new labels, and do not begin at 0 a second time.
+func TestSeriesFollowTheLabelsOfTheirTarget(t *testing.T) {
+	t.Parallel()
+	sel := &metric.Selector{Name: "x", Range: 60 * second}
+	f := newFeed(t, 5*second, *sel)
+	v := NewView(All, Part{Window: f.w})
+	f.targets(0, "a")
+	f.scrape("a", 5*second, map[string]float64{"x{pod=p}": 1})
+	f.expect(v, 5*second, sel, "{__name__=\"x\", exported_pod=\"p\", instance=\"a\"} 5:1\n")
+	renamed := metric.Target{ID: "a", Labels: labels.FromStrings("instance", "a/path", "node", "n"), Expected: true}
+	f.w.SetTargets([]metric.Target{renamed}, 10*second)
+	f.tables["a"] = nil
+	f.scrape("a", 10*second, map[string]float64{"x{pod=p}": 2})
+	f.expect(v, 10*second, sel, "{__name__=\"x\", exported_pod=\"p\", instance=\"a/path\", node=\"n\"} 5:1 10:2\n")
+}
+
+// In a window of results the series alone say
+// what they are: no target continues another, and no label is renamed.
+func TestResultsKeepTheirLabels(t *testing.T) {
+	t.Parallel()
+	sel := &metric.Selector{Name: "x", Range: 60 * second}
+	f := newFeed(t, 0, *sel, metric.Selector{Name: "y", Range: 60 * second})
+	v := NewView(All, Part{Window: f.w})
+	x, y := metric.Target{ID: "x"}, metric.Target{ID: "y"}
+	f.w.SetTargets([]metric.Target{x}, 0)
+	f.scrape("x", 5*second, map[string]float64{"x{pod=p}": 1})
+	f.w.SetTargets([]metric.Target{y}, 10*second)
+	f.scrape("y", 10*second, map[string]float64{"y": 1})
+	f.w.SetTargets([]metric.Target{x, y}, 15*second)
+	f.scrape("x", 15*second, map[string]float64{"x{pod=p}": 3})
+	f.expect(v, 15*second, sel, "{__name__=\"x\", pod=\"p\"} 5:1 9:- 15:3\n")
+}
