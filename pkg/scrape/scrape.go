@@ -20,6 +20,7 @@ import (
 	"compress/gzip"
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -164,7 +165,9 @@ func header(c Config) http.Header {
 // and keeps them.
 func newTransport(c Config) *http.Transport {
 	return &http.Transport{
-		DialTLSContext:         c.TLS.dialer(c.Now),
+		// The context of a request does not end the making of its connection.
+		DialContext:            (&net.Dialer{Timeout: c.Timeout}).DialContext,
+		DialTLSContext:         c.TLS.dialer(c.Now, c.Timeout),
 		DisableCompression:     true, // what to ask for, and to unpack, is decided here
 		ResponseHeaderTimeout:  c.Timeout,
 		MaxResponseHeaderBytes: maxHeaderBytes,

@@ -66,13 +66,14 @@ func (t *TLS) load(now func() time.Time) (*tls.Config, error) {
 	return c, nil
 }
 
-// dialer returns how TLS connections are made: with the files as they are then.
-func (t *TLS) dialer(now func() time.Time) func(ctx context.Context, network, address string) (net.Conn, error) {
+// dialer returns how TLS connections are made: with the files as they are then,
+// and the handshake done by the timeout.
+func (t *TLS) dialer(now func() time.Time, timeout time.Duration) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		c, err := t.load(now)
 		if err != nil {
 			return nil, &Error{Reason: ReasonTLS, what: "no TLS connection", err: err}
 		}
-		return (&tls.Dialer{Config: c}).DialContext(ctx, network, address)
+		return (&tls.Dialer{NetDialer: &net.Dialer{Timeout: timeout}, Config: c}).DialContext(ctx, network, address)
 	}
 }

@@ -202,3 +202,33 @@ func (a *authority) issue(t *testing.T, host string) (certificate, key string) {
 func block(kind string, der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 }
+
+// TestNoConnectionOutlivesItsScrape: a target that takes connections and then is
+// silent does not keep them beyond the timeout.
+func TestNoConnectionOutlivesItsScrape(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	closed := make(chan struct{})
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		_, _ = io.Copy(io.Discard, conn) // the greeting, then nothing
+		close(closed)
+		conn.Close()
+	}()
+	s := scraper(t, Config{Timeout: 50 * time.Millisecond})
+	_, err = s.Scrape(t.Context(), "https://"+listener.Addr().String(), exposition.NewParser(exposition.Options{}))
+	checkError(t, err, ReasonTimeout, "no complete answer within 50ms, given up before the answer began: "+
+		"see why the target is slow, or raise spec.scrapeTimeout: context deadline exceeded")
+	select {
+	case <-closed:
+	case <-time.After(10 * time.Second):
+		t.Error("the connection is still open")
+	}
+}
