@@ -75,6 +75,8 @@ func unreadable(body []byte, s Stats) error {
 	switch {
 	case bytes.HasPrefix(start, []byte("{")), bytes.HasPrefix(start, []byte("[")):
 		return errJSON
+	case bytes.HasPrefix(start, []byte("Active connections:")):
+		return errors.New("this is nginx's stub_status: choose the format StubStatus")
 	case bytes.HasPrefix(start, []byte("\x1f\x8b")):
 		return errors.New("this is gzip that the server did not declare as such: let it set Content-Encoding")
 	}

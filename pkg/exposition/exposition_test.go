@@ -146,6 +146,7 @@ func TestErrors(t *testing.T) {
 	f(auto, "application/json", `{"a": 1}`, json)
 	f(auto, "text/plain", "{\n  \"a\": 1\n}\n", json)
 	f(auto, "text/plain", `[1, 2]`, json)
+	f(auto, promText, "Active connections: 1 \nserver accepts handled requests\n 1 1 1 \nReading: 0 Writing: 1 Waiting: 0 \n", "this is nginx's stub_status: choose the format StubStatus")
 	f(auto, promText, "a\nb\n", `none of 2 lines can be read (the first is line 1, "a": expected value after metric, got "\n" ("INVALID")): is the path right?`)
 	f(auto, promText, "\x7fELF\x02\x01", `none of 1 lines can be read (the first is line 1, "\x7fELF\x02\x01": expected a valid start token, got "\x7f" ("INVALID")): is the path right?`)
 	f(auto, promText, "\x1f\x8b\x08", "this is gzip that the server did not declare as such: let it set Content-Encoding")
