@@ -216,6 +216,8 @@ func (b *builtin) argumentError(i int, k kinds) error {
 		cure = "aggregate vectors; numbers have math.max, math.min and operators"
 	case k.only(isNumber|isNil) && p.kinds.has(isVector) && !p.kinds.has(isNumber):
 		cure = "vector(x) makes a vector of a number"
+	case i == 0 && k.has(vectorish|isRange) && p.kinds.only(isNumber|isNil) && len(b.params) > 1 && b.params[1].kinds.has(isVector|isRange):
+		cure = "the number comes first: " + b.signature()
 	case k.has(vectorish) && p.kinds.only(isNumber|isNil):
 		cure = "scalar(v) makes a number of a vector with one element"
 	case k == isString && p.kinds == isGrouping:

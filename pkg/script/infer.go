@@ -3,6 +3,8 @@ package script
 import (
 	"strings"
 
+	"github.com/prometheus/common/model"
+
 	"github.com/gaugeway/gaugeway/pkg/promath"
 	"github.com/gaugeway/gaugeway/pkg/script/syntax"
 )
@@ -164,6 +166,8 @@ func (c *checker) index(e *syntax.Index) value {
 		c.errorf(e.Pos, `a range is written ["1m"]`, "a vector has no fields")
 	case k.has(isSelector | isRange):
 		out = c.window(e, object, key)
+	case k.only(isNumber|isVector|isNil) && !e.Dot && key.isDuration():
+		c.errorf(e.Pos, `a range follows the name of a series: name["1m"]; self["1m"] reads what the metric returned before`, "a result has no range")
 	case k.has(isVector) && !k.has(isTable):
 		c.errorf(e.Pos, "scalar(v) gives the value of a single element, filter and each see all", "a vector has no fields")
 	case !k.has(isTable | isLabels):
@@ -260,6 +264,19 @@ func (c *checker) window(e *syntax.Index, object, key value) value {
 		}
 	}
 	return out
+}
+
+// isDuration reports whether the value is a constant text that means a duration.
+func (v value) isDuration() bool {
+	if v.anyText || len(v.texts) == 0 {
+		return false
+	}
+	for _, text := range v.texts {
+		if _, err := model.ParseDuration(text); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *checker) table(e *syntax.Table) value {

@@ -106,7 +106,7 @@ var dayNames = [...]string{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"}
 func parseDay(text string) (int, error) {
 	i := slices.IndexFunc(dayNames[:], func(name string) bool { return strings.EqualFold(name, text) })
 	if i < 0 {
-		return 0, cured("write "+strings.Join(dayNames[:], ", "), "%q is no day", text)
+		return 0, cured("days are "+strings.Join(dayNames[:], ", ")+"; times have minutes, as in 09:00-17:00", "%q is no day", text)
 	}
 	return i, nil
 }
