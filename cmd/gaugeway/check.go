@@ -29,7 +29,12 @@ It exits with 0 if nothing is wrong (warnings may be printed), with 1 if
 something is, and with 2 if the folder cannot be read or holds no object.`,
 		Example: `  gaugeway check ./gaugeway
   gaugeway check ./gaugeway --hpa`,
-		Args: cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("name one folder: gaugeway check DIR; %d were given", len(args))
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.run(args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -21,12 +23,17 @@ with the part of the expression and, where there is one, the way to say it in Lu
 the exit code is then 1.`,
 		Example: `  gaugeway convert --promql 'sum(rate(kong_http_requests_total{code!~"5.."}[1m])) by (service)'
   gaugeway convert --promql 'histogram_quantile(0.95, sum by (le) (rate(kong_request_latency_ms_bucket[1m])))'`,
-		Args: cobra.NoArgs,
+		Args: noArguments("the expression goes behind --promql, in quotes"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if promql == "" {
+				return errors.New("give the expression with --promql, in quotes")
+			}
 			lua, err := convert.FromPromQL(promql)
 			switch {
 			case convert.IsUnsupported(err):
 				return exitError{code: exitFindings, err: err}
+			case err != nil && strings.Contains(promql, "<<"):
+				return fmt.Errorf("%w; fill in << >> first, as docs/promql.md shows", err)
 			case err != nil:
 				return err
 			}
@@ -35,6 +42,5 @@ the exit code is then 1.`,
 		},
 	}
 	cmd.Flags().StringVar(&promql, "promql", "", "the expression")
-	cmd.MarkFlagsOneRequired("promql")
 	return cmd
 }

@@ -81,3 +81,19 @@ func TestConvertExitCodes(t *testing.T) {
 	f(exitFailed)
 	f(exitFailed, "--promql", "x", "y")
 }
+
+// What is wrong with the arguments comes with what to write.
+func TestConvertArguments(t *testing.T) {
+	t.Parallel()
+	f := func(want string, args ...string) {
+		t.Helper()
+		var out, errOut bytes.Buffer
+		if run(append([]string{"convert"}, args...), nil, &out, &errOut); !strings.Contains(errOut.String(), want) {
+			t.Errorf("%v: %s, want %q", args, &errOut, want)
+		}
+	}
+	f("give the expression with --promql, in quotes")
+	f("give the expression with --promql, in quotes", "--promql", "")
+	f(`unexpected argument "sum(x)": the expression goes behind --promql, in quotes`, "sum(x)")
+	f("fill in << >> first, as docs/promql.md shows", "--promql", "sum(<<.Series>>{<<.LabelMatchers>>}) by (<<.GroupBy>>)")
+}

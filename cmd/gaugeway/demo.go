@@ -47,7 +47,7 @@ The API can be read with kubectl and any other client while the demo runs.
 Nothing is left behind.`,
 		Example: `  gaugeway demo
   gaugeway demo --plain --duration 20s`,
-		Args: cobra.NoArgs,
+		Args: noArguments("the demo takes flags only, see gaugeway demo --help"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},

@@ -29,7 +29,7 @@ func newDocsCommand() *cobra.Command {
 		Short: "Print the reference of expressions as Markdown",
 		Long: `Print docs/lua.md: how expressions are written, and every function with an example
 and what it gives.`,
-		Args: cobra.NoArgs,
+		Args: noArguments("it prints all functions"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return writeReference(cmd.OutOrStdout())
 		},

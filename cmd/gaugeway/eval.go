@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/spf13/cobra"
 
+	"github.com/gaugeway/gaugeway/pkg/convert"
 	"github.com/gaugeway/gaugeway/pkg/exposition"
 	"github.com/gaugeway/gaugeway/pkg/metric"
 	"github.com/gaugeway/gaugeway/pkg/scrape"
@@ -51,8 +52,11 @@ evaluated at the time of the last scrape.`,
 		Example: `  gaugeway eval --url http://127.0.0.1:8100/metrics -e 'sum(kong_nginx_connections_total{state="active"})'
   gaugeway eval --url http://127.0.0.1:8100/metrics --watch -e 'p95(kong_request_latency_ms["1m"])'
   gaugeway eval --file t0.prom@1795307373 --file t1.prom@1795307393 -e 'rps(kong_http_requests_total["1m"])'`,
-		Args: cobra.NoArgs,
+		Args: noArguments("the expression goes behind -e, in quotes"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.validate(cmd.Flags().Changed("expression")); err != nil {
+				return err
+			}
 			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
@@ -68,21 +72,32 @@ evaluated at the time of the last scrape.`,
 	f.StringVarP(&o.output, "output", "o", "text", "text or json")
 	f.StringVar(&o.tokenFile, "bearer-token-file", "", "file with a bearer token for the endpoint")
 	f.StringVar(&o.caFile, "ca-file", "", "file with the certificate authority of the endpoint")
-	cmd.MarkFlagsMutuallyExclusive("expression", "program")
-	cmd.MarkFlagsOneRequired("expression", "program")
-	cmd.MarkFlagsMutuallyExclusive("file", "url")
-	cmd.MarkFlagsOneRequired("file", "url")
-	cmd.MarkFlagsMutuallyExclusive("file", "watch")
 	return cmd
 }
 
-func (o *evalOptions) run(ctx context.Context, out, errOut io.Writer) error {
-	if o.output != "text" && o.output != "json" {
+// validate says what is wrong with the flags. An expression may be empty, and
+// is then refused where it is compiled.
+func (o *evalOptions) validate(hasExpression bool) error {
+	switch {
+	case hasExpression == (o.programFile != ""):
+		return errors.New("give one expression: -e EXPR, or -f PROGRAM.lua")
+	case (len(o.files) > 0) == (len(o.urls) > 0):
+		return errors.New("say what to evaluate it over: --url URL, or --file PATH")
+	case o.watch && len(o.files) > 0:
+		return errors.New("--watch scrapes a --url; files are evaluated once")
+	case o.output != "text" && o.output != "json":
 		return fmt.Errorf("--output %q: want text or json", o.output)
-	}
-	if o.interval < time.Second {
+	case o.format != string(exposition.Auto) && o.format != string(exposition.StubStatus):
+		return fmt.Errorf("--format %q: want %s or %s", o.format, exposition.Auto, exposition.StubStatus)
+	case o.interval < time.Second:
 		return fmt.Errorf("--interval %s: want at least 1s", o.interval)
+	case o.timeout <= 0:
+		return fmt.Errorf("--timeout %s: want more than 0, such as 5s", o.timeout)
 	}
+	return nil
+}
+
+func (o *evalOptions) run(ctx context.Context, out, errOut io.Writer) error {
 	ev, err := o.compile(errOut)
 	if err != nil {
 		return err
@@ -104,6 +119,7 @@ type evaluator struct {
 	format  exposition.Format
 	now     int64 // ms of the last scrape
 	scrapes int
+	watch   bool
 }
 
 func (o *evalOptions) compile(errOut io.Writer) (*evaluator, error) {
@@ -124,7 +140,13 @@ func (o *evalOptions) compile(errOut io.Writer) (*evaluator, error) {
 		for _, e := range list {
 			fmt.Fprintln(errOut, placed(name, e))
 		}
+		if lua, err := convert.FromPromQL(source); err == nil {
+			fmt.Fprintf(errOut, "taken as PromQL, it is this in Lua:\n%s\n", lua)
+		}
 		return nil, exitError{code: exitFindings}
+	}
+	if len(program.History()) > 0 {
+		return nil, errors.New("the expression reads earlier results of metrics, and eval has none: give them as history to gaugeway test")
 	}
 	for _, w := range program.Warnings() {
 		fmt.Fprintln(errOut, placed(name, w)+" (warning)")
@@ -136,6 +158,7 @@ func (o *evalOptions) compile(errOut io.Writer) (*evaluator, error) {
 		window:  win,
 		view:    window.NewView(window.All, window.Part{Window: win}),
 		format:  exposition.Format(o.format),
+		watch:   o.watch,
 	}, nil
 }
 
@@ -236,19 +259,21 @@ func (o *evalOptions) scrape(ctx context.Context, ev *evaluator, out, errOut io.
 	ticker := time.NewTicker(o.interval)
 	defer ticker.Stop()
 	for {
-		if err := ev.scrapeAll(ctx, scraper, targets, parsers); err != nil {
-			if !o.watch || ctx.Err() != nil {
-				return err
-			}
-			fmt.Fprintln(errOut, err)
-		} else if err := ev.evaluate(out, o.output); err != nil {
-			if !o.watch {
-				return err
-			}
+		answered, err := ev.scrapeAll(ctx, scraper, targets, parsers)
+		switch {
+		case o.watch && ctx.Err() != nil:
+			return nil
+		case !o.watch && err != nil:
+			return err
+		case !o.watch:
+			return ev.evaluate(out, o.output)
+		case err != nil:
 			fmt.Fprintln(errOut, err)
 		}
-		if !o.watch {
-			return nil
+		if answered {
+			if err := ev.evaluate(out, o.output); err != nil {
+				fmt.Fprintln(errOut, err)
+			}
 		}
 		select {
 		case <-ticker.C:
@@ -258,20 +283,38 @@ func (o *evalOptions) scrape(ctx context.Context, ev *evaluator, out, errOut io.
 	}
 }
 
-func (ev *evaluator) scrapeAll(ctx context.Context, s *scrape.Scraper, targets []metric.Target, parsers map[string]*exposition.Parser) error {
+// scrapeAll scrapes all targets, says whether one answered, and what is wrong
+// with the others.
+func (ev *evaluator) scrapeAll(ctx context.Context, s *scrape.Scraper, targets []metric.Target, parsers map[string]*exposition.Parser) (answered bool, err error) {
+	var failures []error
 	for _, t := range targets {
 		result, err := s.Scrape(ctx, t.URL, parsers[t.ID])
+		if err == nil {
+			err = ev.window.Append(t.ID, result.Batch)
+		}
 		if err != nil {
-			return err
+			message := flagNames.Replace(err.Error())
+			if len(targets) > 1 {
+				message = t.URL + ": " + message
+			}
+			failures = append(failures, errors.New(message))
+			continue
 		}
-		if err := ev.window.Append(t.ID, result.Batch); err != nil {
-			return err
-		}
+		answered = true
 		ev.now = max(ev.now, result.Batch.Time)
 	}
-	ev.scrapes++
-	return nil
+	if answered {
+		ev.scrapes++
+	}
+	return answered, errors.Join(failures...)
 }
+
+// flagNames puts eval's flags in the place of the fields of a GatewaySource.
+var flagNames = strings.NewReplacer(
+	"spec.scrapeTimeout", "--timeout",
+	"spec.authorization or spec.basicAuth", "--bearer-token-file",
+	"choose the format StubStatus", "add --format StubStatus",
+)
 
 // evaluate runs the program at the time of the last scrape and prints the result.
 func (ev *evaluator) evaluate(out io.Writer, output string) error {
@@ -289,7 +332,7 @@ func (ev *evaluator) evaluate(out io.Writer, output string) error {
 		return printJSON(out, value, ev.now)
 	}
 	if len(value.Items) == 0 {
-		return printNothing(out, value, empty, ev.scrapes)
+		return ev.printNothing(out, value, empty)
 	}
 	at := strconv.FormatFloat(float64(ev.now)/1000, 'f', 3, 64)
 	for _, item := range value.Items {
@@ -299,14 +342,16 @@ func (ev *evaluator) evaluate(out io.Writer, output string) error {
 }
 
 // printNothing says why there is no item.
-func printNothing(out io.Writer, value script.Value, empty []string, scrapes int) error {
+func (ev *evaluator) printNothing(out io.Writer, value script.Value, empty []string) error {
 	why := "the expression returned no data"
 	switch {
 	case len(value.Idle) > 0:
 		why = "nothing was observed in the window, so there is no percentile"
 	case len(empty) > 0:
 		why = "no series matches " + strings.Join(empty, ", ")
-	case scrapes == 1 && value.Window > 0:
+	case ev.scrapes == 1 && value.Window > 0 && ev.watch:
+		why = "a range needs two scrapes; the next one follows"
+	case ev.scrapes == 1 && value.Window > 0:
 		why = "a range needs two scrapes: give several --file PATH@UNIX_SECONDS, or --watch a --url"
 	}
 	_, err := fmt.Fprintf(out, "no data: %s\n", why)

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"math"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -90,8 +93,74 @@ func TestEvalMessages(t *testing.T) {
 	f(exitOK, `no data: no series matches request_total`, "--file", one+"@3", "-e", "sum(request_total)")
 	f(exitFailed, "of several files each needs its time: PATH@UNIX_SECONDS", "--file", one, "--file", one+"@4", "-e", "sum(x)")
 	f(exitFailed, "no such file", "--file", filepath.Join(dir, "none"), "-e", "sum(x)")
-	f(exitFailed, "at least one of the flags in the group [file url] is required", "-e", "sum(x)")
+	f(exitFailed, "say what to evaluate it over: --url URL, or --file PATH", "-e", "sum(x)")
+	f(exitFailed, "say what to evaluate it over: --url URL, or --file PATH", "--file", one, "--url", "http://127.0.0.1:1/", "-e", "sum(x)")
+	f(exitFailed, "give one expression: -e EXPR, or -f PROGRAM.lua", "--file", one)
+	f(exitFailed, "give one expression: -e EXPR, or -f PROGRAM.lua", "--file", one, "-e", "x", "-f", program)
+	f(exitFailed, "--watch scrapes a --url; files are evaluated once", "--file", one, "--watch", "-e", "x")
+	f(exitFailed, `unexpected argument "x": the expression goes behind -e, in quotes`, "--file", one, "x")
+	f(exitFailed, `--format "prom": want Auto or StubStatus`, "--file", one, "-e", "x", "--format", "prom")
+	f(exitFailed, "--timeout 0s: want more than 0, such as 5s", "--file", one, "-e", "x", "--timeout", "0s")
+	f(exitFailed, "give them as history to gaugeway test", "--file", one, "-e", "sum(last_over_time(self[\"1m\"]))")
+	f(exitFindings, "taken as PromQL, it is this in Lua:\nsum(rate(x{code=re\"5..\"}[\"1m\"]), by(\"pod\"))\n", "--file", one, "-e", "sum by (pod) (rate(x{code=~\"5..\"}[1m]))")
+	f(exitFindings, "expression:1:1: the program is empty", "--file", one, "-e", "")
+	f(exitFailed, "http://127.0.0.1:1/metrics: no connection", "--url", "http://127.0.0.1:1/metrics", "--url", "http://127.0.0.1:2/metrics", "-e", "sum(x)")
 	f(exitFailed, "want text or json", "--file", one, "-e", "sum(x)", "-o", "xml")
 	f(exitFindings, "expression:1:1: there is no function summ; did you mean sum?", "--file", one, "-e", "summ(x)")
 	f(exitFailed, "connection refused", "--url", "http://127.0.0.1:1/metrics", "-e", "sum(x)")
+}
+
+// What a failed scrape advises are flags of eval, not fields of a source.
+func TestEvalAdvisesFlags(t *testing.T) {
+	t.Parallel()
+	mux := http.NewServeMux()
+	mux.HandleFunc("/private", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
+	mux.HandleFunc("/slow", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	mux.HandleFunc("/stub_status", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain")
+		_, _ = w.Write([]byte("Active connections: 1 \nserver accepts handled requests\n 1 1 1 \nReading: 0 Writing: 1 Waiting: 0 \n"))
+	})
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	f := func(path, want string) {
+		t.Helper()
+		code, _, errOut := runCommand(t, "eval", "--url", server.URL+path, "--timeout", "200ms", "-e", "sum(x)")
+		if code != exitFailed || !strings.Contains(errOut, want) {
+			t.Errorf("%s: exit %d: %s, want %q", path, code, errOut, want)
+		}
+	}
+	f("/private", "see --bearer-token-file, and what")
+	f("/slow", "raise --timeout")
+	f("/stub_status", "this is nginx's stub_status: add --format StubStatus")
+}
+
+// Watching goes on with the targets that answer, and ends quietly within a scrape.
+func TestEvalWatch(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	scrapes := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if scrapes++; scrapes > 1 {
+			cancel()
+			<-r.Context().Done()
+			return
+		}
+		w.Header().Set("Content-Type", "text/plain")
+		_, _ = w.Write([]byte("requests_total 7\n"))
+	}))
+	defer server.Close()
+	cmd := newRootCommand()
+	var out, errOut strings.Builder
+	cmd.SetOut(&out)
+	cmd.SetErr(&errOut)
+	cmd.SetArgs([]string{"eval", "--watch", "--interval", "1s", "--url", server.URL, "--url", "http://127.0.0.1:1/metrics", "-e", `rps(requests_total["1m"])`})
+	if err := cmd.ExecuteContext(ctx); err != nil {
+		t.Error(err)
+	}
+	if got := out.String(); got != "no data: a range needs two scrapes; the next one follows\n" {
+		t.Errorf("printed %q", got)
+	}
+	if got := errOut.String(); !strings.HasPrefix(got, "http://127.0.0.1:1/metrics: no connection") || strings.Count(got, "\n") != 1 {
+		t.Errorf("said %q", got)
+	}
 }

@@ -92,6 +92,16 @@ HorizontalPodAutoscaler scales on what the gateway sees.`,
 	return root
 }
 
+// noArguments refuses arguments, and says where what they hold is given.
+func noArguments(cure string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return fmt.Errorf("unexpected argument %q: %s", args[0], cure)
+		}
+		return nil
+	}
+}
+
 // buildVersion returns the version that the linker was given, or the module's.
 func buildVersion() string {
 	if version != "" {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -41,7 +42,7 @@ With --standalone no cluster is needed: the API listens on 127.0.0.1 with a
 certificate of its own, and a kubeconfig for kubectl is written to the state
 folder. Without it, authentication and authorization are delegated to the
 cluster that gaugeway runs in.`,
-		Args: cobra.NoArgs,
+		Args: noArguments("the folder goes behind --config"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -53,11 +54,13 @@ cluster that gaugeway runs in.`,
 	f.StringVar(&o.stateDir, "state-dir", "", "folder for the standalone token and kubeconfig; default: one under the user's cache folder")
 	addLimitFlags(f, &o.limits)
 	o.server.AddFlags(f)
-	cobra.CheckErr(cmd.MarkFlagRequired("config"))
 	return cmd
 }
 
 func (o *serveOptions) run(ctx context.Context, out, errOut io.Writer) error {
+	if o.config == "" {
+		return errors.New("give the folder of the configuration with --config DIR")
+	}
 	log, err := o.server.SetUpLogging(errOut)
 	if err != nil {
 		return err
@@ -89,6 +92,9 @@ func (o *serveOptions) run(ctx context.Context, out, errOut io.Writer) error {
 	srv, err := server.New(so)
 	if err != nil {
 		return err
+	}
+	if len(snapshot.Metrics) == 0 {
+		fmt.Fprintf(errOut, "%s declares no metric yet; files that are added are read while this runs\n", o.config)
 	}
 	if o.standalone {
 		printAccess(out, srv, board)
