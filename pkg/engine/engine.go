@@ -103,7 +103,12 @@ func (e *Engine) Run(ctx context.Context) error {
 func (e *Engine) start(s *source) {
 	ctx, cancel := context.WithCancel(e.ctx)
 	s.stop = cancel
-	e.loops.Go(func() { s.run(ctx) })
+	e.loops.Go(func() {
+		s.run(ctx)
+		if s.gone.Load() {
+			e.metrics.forgetSource(s.key) // what the last tick said
+		}
+	})
 }
 
 // Apply makes these objects, with defaults and validated, what the engine
@@ -143,6 +148,7 @@ func (e *Engine) Apply(sources []*v1alpha1.GatewaySource, metrics []*v1alpha1.Ga
 	}
 	for key, p := range e.programs {
 		if programs[key] == nil {
+			p.gone.Store(true)
 			e.metrics.forgetMetric(p.key)
 		}
 	}
@@ -190,19 +196,44 @@ func (e *Engine) program(m *v1alpha1.GatewayMetric) (*program, error) {
 	old := e.programs[key]
 	parts, sources, err := e.parts(m)
 	if err != nil {
-		return old, err
+		return e.keep(old), err
 	}
 	if old != nil && reflect.DeepEqual(old.object.Spec, m.Spec) && old.reads(parts) && old.rules == newRules(&m.Spec, sources) {
 		return old, nil
 	}
 	p, err := newProgram(e, m, sources, parts)
 	if err != nil {
-		return old, err
+		return e.keep(old), err
 	}
 	if old != nil {
 		p.inherit(old)
 	}
 	return p, nil
+}
+
+// keep returns a program that goes on though its object cannot be used: not
+// where it reads what its sources do not allow any more.
+func (e *Engine) keep(old *program) *program {
+	if old == nil {
+		return nil
+	}
+	parts, _, err := e.parts(old.object)
+	var denied deniedError
+	if errors.As(err, &denied) || err == nil && !old.reads(parts) {
+		return nil
+	}
+	return old
+}
+
+// A deniedError says that a source may not be used.
+type deniedError struct {
+	source    metric.Key
+	namespace string
+}
+
+// Error says how to allow it.
+func (e deniedError) Error() string {
+	return fmt.Sprintf("GatewaySource %s does not allow namespace %s: add it to spec.allowedNamespaces of the source", e.source, e.namespace)
 }
 
 // parts returns the sources of a metric and what it may see of their windows.
@@ -220,7 +251,7 @@ func (e *Engine) parts(m *v1alpha1.GatewayMetric) ([]window.Part, []*source, err
 		}
 		allowed, ok := s.object.Allows(m.Namespace)
 		if !ok {
-			return nil, nil, fmt.Errorf("GatewaySource %s does not allow namespace %s: add it to spec.allowedNamespaces of the source", key, m.Namespace)
+			return nil, nil, deniedError{source: key, namespace: m.Namespace}
 		}
 		parts = append(parts, window.Part{Window: s.window, Matchers: window.Values(allowed)})
 		sources = append(sources, s)

@@ -573,3 +573,243 @@ func TestARunawayProgram(t *testing.T) {
 		t.Errorf("after its rest: %s", show(got))
 	}
 }
+
+// What was asked for before a program wanted more says nothing of the new
+// series: they did not begin at 0.
+func TestAnAnswerOnItsWayWhileWantsChange(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	g := newGateway(t)
+	g.say("active 7\nrequests_total 1000000\n")
+	r.source("kong", g.URL)
+	r.metric("active", v1alpha1.TypeLevel, `max(active)`, "kong")
+	r.apply()
+	r.tick("kong")
+
+	release := make(chan struct{})
+	g.mu.Lock()
+	g.hold = release
+	g.mu.Unlock()
+	s := r.engine.sources[metric.Key{Namespace: "ns", Name: "kong"}]
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.tick(t.Context(), r.clock.Now())
+	}()
+	await(t, r.clock.HasWaiters)
+	r.metric("rps", v1alpha1.TypeTotal, `rps(requests_total["30s"])`, "kong")
+	r.apply()
+	g.mu.Lock()
+	g.hold = nil
+	g.mu.Unlock()
+	close(release)
+	await(t, func() bool { return len(s.answers) == 1 || isClosed(done) })
+	r.clock.Step(interval)
+	<-done
+	r.tick("kong")
+	g.say("active 7\nrequests_total 1000050\n")
+	r.tick("kong")
+	r.expect("rps", "Fresh {}=10")
+}
+
+func isClosed(c chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+func TestTheClockGoesBack(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	fast, slow := newGateway(t), newGateway(t)
+	r.source("kong", fast.URL, slow.URL)
+	r.metric("rate", v1alpha1.TypeTotal, `sum(rate(requests_total["20s"]))`, "kong")
+	r.metric("active", v1alpha1.TypeTotal, `sum(active)`, "kong")
+	r.metric("peak", v1alpha1.TypeLevel, `max(max_over_time(metric"active"["1m"])) or 0`, "kong")
+	r.apply()
+	n := 0
+	say := func() {
+		n++
+		fast.say("requests_total %d\nactive 1\n", 100*n)
+		slow.say("requests_total %d\nactive 1\n", 100*n)
+	}
+	say()
+	release := make(chan struct{})
+	slow.hold = release
+	s := r.engine.sources[metric.Key{Namespace: "ns", Name: "kong"}]
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.tick(t.Context(), r.clock.Now())
+	}()
+	await(t, func() bool {
+		covered, _ := s.window.Coverage(r.clock.Now().UnixMilli())
+		return covered == 1
+	})
+	r.clock.Step(interval / 5)
+	<-done
+	slow.mu.Lock()
+	slow.hold = nil
+	slow.mu.Unlock()
+	close(release)
+	await(t, func() bool { return len(s.answers) == 1 })
+
+	r.clock.SetTime(r.clock.Now().Add(-time.Hour))
+	for range 6 {
+		say()
+		r.tick("kong")
+	}
+	r.expect("active", "Fresh {}=2")
+	r.expect("rate", "Fresh {}=40")
+	r.expect("peak", "Fresh {}=2")
+}
+
+func TestTheLoopWaitsOneIntervalThoughTheClockGoesBack(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	g := newGateway(t)
+	release := make(chan struct{})
+	g.hold = release
+	r.source("kong", g.URL)
+	r.apply()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- r.engine.Run(ctx) }()
+	await(t, r.clock.HasWaiters)
+	r.clock.SetTime(r.clock.Now().Add(-time.Hour))
+	s := r.engine.sources[metric.Key{Namespace: "ns", Name: "kong"}]
+	close(release)
+	await(t, func() bool { return s.lastTick.Load() != 0 && r.clock.HasWaiters() })
+	first := s.lastTick.Load()
+	await(t, func() bool {
+		if r.clock.HasWaiters() {
+			r.clock.Step(interval)
+		}
+		return s.lastTick.Load() != first || r.clock.Now().UnixMilli() > first-time.Minute.Milliseconds()
+	})
+	if s.lastTick.Load() == first {
+		t.Error("the loop waits for the old time to come again")
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNothingIsSaidOfASourceThatEndsDuringItsTick(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	g := newGateway(t)
+	g.hold = make(chan struct{})
+	r.source("kong", g.URL)
+	r.metric("active", v1alpha1.TypeTotal, `sum(active)`, "kong")
+	r.apply()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- r.engine.Run(ctx) }()
+	await(t, r.clock.HasWaiters)
+	r.sources, r.metrics = nil, nil
+	r.apply()
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if n := testutil.CollectAndCount(r.engine.metrics.ticks) + testutil.CollectAndCount(r.engine.metrics.evaluateTime); n != 0 {
+		t.Errorf("%d series of a source and a metric that are gone", n)
+	}
+}
+
+func TestARevokedSourceIsNotReadAnyMore(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	g := newGateway(t)
+	g.say("active{service=\"checkout\"} 1\nactive{service=\"cart\"} 2\n")
+	src := r.source("kong", g.URL)
+	allow := func(services ...string) {
+		src = src.DeepCopy()
+		src.Spec.AllowedNamespaces = []v1alpha1.AllowedNamespace{{Name: "shop", Matchers: map[string][]string{"service": services}}}
+		r.sources[0] = src
+	}
+	m := r.metric("active", v1alpha1.TypeTotal, `sum(active)`, "kong")
+	m.Namespace, m.Spec.Sources[0].Namespace = "shop", "ns"
+	allow("checkout", "cart")
+	r.apply()
+	r.tick("kong")
+	if got := show(r.board.External("shop", "active").Latest()); got != "Fresh {}=3" {
+		t.Errorf("got %s", got)
+	}
+	allow("cart")
+	r.apply()
+	if got := r.board.External("shop", "active").Latest(); got != nil {
+		t.Errorf("narrowed: %s is still the answer", show(got))
+	}
+	r.tick("kong")
+	if got := show(r.board.External("shop", "active").Latest()); got != "Fresh {}=2" {
+		t.Errorf("got %s", got)
+	}
+	src = src.DeepCopy()
+	src.Spec.AllowedNamespaces = nil
+	r.sources[0] = src
+	if err := r.engine.Apply(r.sources, r.metrics); err == nil {
+		t.Error("no error")
+	}
+	if r.board.External("shop", "active") != nil {
+		t.Error("revoked, and still declared")
+	}
+}
+
+// Sources that wait for one program do not take the place of others.
+func TestWaitingForAProgramHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	g := newGateway(t)
+	r.source("kong", g.URL)
+	r.metric("busy", v1alpha1.TypeTotal, `sum(active)`, "kong")
+	r.metric("other", v1alpha1.TypeTotal, `sum(active)`, "kong")
+	r.apply()
+	busy, other := r.engine.programs[metric.Key{Namespace: "ns", Name: "busy"}], r.engine.programs[metric.Key{Namespace: "ns", Name: "other"}]
+	busy.mu.Lock()
+	var waiting sync.WaitGroup
+	for range cap(r.engine.evaluating) {
+		waiting.Go(busy.evaluate)
+	}
+	done := make(chan struct{})
+	time.AfterFunc(50*time.Millisecond, func() { // when those wait
+		other.evaluate()
+		close(done)
+	})
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Error("held up")
+	}
+	busy.mu.Unlock()
+	waiting.Wait()
+	<-done
+}
+
+// A body that a parser cannot cope with harms its target alone.
+func TestAParserThatPanics(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	g := newGateway(t)
+	g.say("active 7\n")
+	r.source("kong", g.URL)
+	r.metric("active", v1alpha1.TypeTotal, `sum(active)`, "kong")
+	r.apply()
+	r.tick("kong")
+	s := r.engine.sources[metric.Key{Namespace: "ns", Name: "kong"}]
+	s.pollers[g.URL].parser = nil
+	r.tick("kong")
+	if got := strings.Join(s.failures(), "; "); !strings.Contains(got, "a defect of gaugeway") {
+		t.Errorf("failures %q", got)
+	}
+	r.tick("kong")
+	r.expect("active", "Fresh {}=7")
+	if got := s.failures(); len(got) > 0 {
+		t.Errorf("failures %q", got)
+	}
+}

@@ -76,8 +76,11 @@ func (m *instruments) observeScrape(key metric.Key, t metric.Target, r scrape.Re
 		up = 0
 		reason := "out_of_order"
 		var failure *scrape.Error
-		if errors.As(err, &failure) {
+		switch {
+		case errors.As(err, &failure):
 			reason = string(failure.Reason)
+		case errors.As(err, new(panicError)):
+			reason = "internal"
 		}
 		m.failed.WithLabelValues(ns, name, reason).Inc()
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -29,11 +30,13 @@ type program struct {
 	script  *script.Program
 	sources []*source
 	parts   []window.Part
+	gone    atomic.Bool // removed by Apply
 
 	mu      sync.Mutex // one evaluation at a time: several sources may call
 	view    *window.View
 	past    *window.View // nil without memory
 	since   int64        // ms of the first evaluation
+	last    int64        // ms of the last evaluation
 	rules   rules
 	memory  memory
 	overrun int   // budget errors in a row
@@ -69,9 +72,21 @@ func newProgram(e *Engine, m *v1alpha1.GatewayMetric, sources []*source, parts [
 // the program reads.
 func (p *program) reads(parts []window.Part) bool {
 	return slices.EqualFunc(p.parts, parts, func(a, b window.Part) bool {
-		return a.Window == b.Window && slices.EqualFunc(a.Matchers, b.Matchers, func(x, y *labels.Matcher) bool {
-			return x.String() == y.String()
-		})
+		return a.Window == b.Window && sameMatchers(a, b)
+	})
+}
+
+func sameMatchers(a, b window.Part) bool {
+	return slices.EqualFunc(a.Matchers, b.Matchers, func(x, y *labels.Matcher) bool {
+		return x.String() == y.String()
+	})
+}
+
+// restricted reports whether a source shows the program other series than it
+// showed the version before.
+func (p *program) restricted(old *program) bool {
+	return slices.ContainsFunc(p.parts, func(a window.Part) bool {
+		return slices.ContainsFunc(old.parts, func(b window.Part) bool { return a.Window == b.Window && !sameMatchers(a, b) })
 	})
 }
 
@@ -81,10 +96,10 @@ func (p *program) reads(parts []window.Part) bool {
 func (p *program) inherit(old *program) {
 	old.mu.Lock()
 	defer old.mu.Unlock()
-	if p.object.Spec.Lua != old.object.Spec.Lua {
+	if p.object.Spec.Lua != old.object.Spec.Lua || p.restricted(old) {
 		return
 	}
-	p.memory, p.since = old.memory, old.since
+	p.memory, p.since, p.last = old.memory, old.since, old.last
 	if last := old.entry.Latest(); last != nil {
 		p.entry.Publish(last)
 	}
@@ -92,10 +107,10 @@ func (p *program) inherit(old *program) {
 
 // evaluate runs the program and publishes what it answers.
 func (p *program) evaluate() {
-	p.engine.evaluating <- struct{}{}
-	defer func() { <-p.engine.evaluating }()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.engine.evaluating <- struct{}{}
+	defer func() { <-p.engine.evaluating }()
 
 	start := p.engine.clock.Now()
 	o := p.observe(start.UnixMilli())
@@ -103,6 +118,9 @@ func (p *program) evaluate() {
 	p.entry.Publish(result)
 	p.remember(result)
 	p.engine.metrics.observeEvaluation(p.key, p.engine.clock.Since(start), o.err)
+	if p.gone.Load() {
+		p.engine.metrics.forgetMetric(p.key)
+	}
 	if o.err != nil {
 		p.engine.log.V(1).Info("evaluation failed", "metric", p.key, "reason", o.err.Error())
 	}
@@ -111,6 +129,10 @@ func (p *program) evaluate() {
 // observe gathers all that an answer depends on.
 func (p *program) observe(now int64) observation {
 	o := observation{now: now}
+	if now < p.last-p.rules.interval {
+		p.rewind()
+	}
+	p.last = now
 	if p.since == 0 {
 		p.since = now
 	}
@@ -142,6 +164,14 @@ func (p *program) observe(now int64) observation {
 	}
 	p.run(&o)
 	return o
+}
+
+// rewind drops what is of a time that is to come again: the clock went back.
+func (p *program) rewind() {
+	p.since, p.rest, p.memory = 0, 0, memory{}
+	if w := p.engine.remembers(p.key); w != nil {
+		w.Drop(p.key.Name)
+	}
 }
 
 // run executes the script over the windows.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -76,6 +77,7 @@ type source struct {
 	stop   context.CancelFunc      // guarded by engine.mu; nil until started
 	window *window.Window
 
+	gone     atomic.Bool  // ended by Apply
 	lastTick atomic.Int64 // ms; 0 before the first
 	interval atomic.Int64 // ns
 	wake     chan struct{}
@@ -136,15 +138,16 @@ func (s *source) configure(next settings) {
 
 // assign sets the programs that read this source.
 func (s *source) assign(wants []metric.Selector, programs []*program) {
-	changed := s.window.SetWants(wants)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	changed := s.window.SetWants(wants)
 	s.programs = programs
 	s.reset = s.reset || changed
 }
 
 // end stops the loop of a source that is gone.
 func (s *source) end() {
+	s.gone.Store(true)
 	if s.stop != nil {
 		s.stop()
 	}
@@ -171,7 +174,7 @@ func (s *source) run(ctx context.Context) {
 			s.engine.metrics.skipped.WithLabelValues(s.key.Namespace, s.key.Name).Add(float64(late.Sub(next) / interval))
 			next = late
 		}
-		timer := clk.NewTimer(next.Sub(clk.Now()))
+		timer := clk.NewTimer(min(next.Sub(clk.Now()), interval)) // the clock may have gone back since
 		select {
 		case <-timer.C():
 		case <-s.wake:
@@ -214,10 +217,7 @@ func (s *source) discover(set settings, at time.Time, fresh bool) {
 			p.target = t
 			continue
 		}
-		s.pollers[t.ID] = &poller{
-			target: t,
-			parser: exposition.NewParser(exposition.Options{Format: set.format, Want: s.window.Wanted}),
-		}
+		s.pollers[t.ID] = s.poller(t, set.format)
 	}
 	for id, p := range s.pollers {
 		if !listed[id] {
@@ -225,6 +225,10 @@ func (s *source) discover(set settings, at time.Time, fresh bool) {
 			s.forget(p.target)
 		}
 	}
+}
+
+func (s *source) poller(t metric.Target, format exposition.Format) *poller {
+	return &poller{target: t, parser: exposition.NewParser(exposition.Options{Format: format, Want: s.window.Wanted})}
 }
 
 // scrape asks every target that is not still busy, and takes in the answers
@@ -248,7 +252,7 @@ func (s *source) scrape(ctx context.Context, set settings, at time.Time) {
 		pending++
 		target := p.target.URL
 		go func() {
-			result, err := set.scraper.Scrape(ctx, target, p.parser)
+			result, err := p.ask(ctx, set.scraper, target)
 			select {
 			case s.answers <- answer{poller: p, tick: at, result: result, err: err}:
 			case <-ctx.Done():
@@ -272,26 +276,52 @@ func (s *source) scrape(ctx context.Context, set settings, at time.Time) {
 	}
 }
 
+// ask scrapes the target. A panic over what it says is an error of this scrape.
+func (p *poller) ask(ctx context.Context, scraper *scrape.Scraper, target string) (result scrape.Result, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			result, err = scrape.Result{}, panicError{r}
+		}
+	}()
+	return scraper.Scrape(ctx, target, p.parser)
+}
+
+// A panicError is what a parser panicked with.
+type panicError struct{ value any }
+
+// Error says whose fault it is.
+func (e panicError) Error() string {
+	return fmt.Sprintf("a defect of gaugeway, reading the answer failed: %v", e.value)
+}
+
+var errFuture = errors.New("the clock went back while it was scraped")
+
 // take puts an answer into the window.
 func (s *source) take(a answer) {
 	p := a.poller
 	p.busy = false
-	if s.pollers[p.target.ID] != p {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pollers[p.target.ID] != p || s.reset {
 		return // of a target that is gone, or asked with an older configuration
 	}
 	err := a.err
-	if err == nil {
+	switch {
+	case errors.As(err, new(panicError)):
+		s.pollers[p.target.ID] = s.poller(p.target, s.settings.format) // its parser may be broken
+	case err != nil:
+	case a.result.Batch.Time > s.engine.clock.Now().UnixMilli()+time.Duration(s.interval.Load()).Milliseconds():
+		err = errFuture
+	default:
 		err = s.window.Append(p.target.ID, a.result.Batch)
 	}
 	s.engine.metrics.observeScrape(s.key, p.target, a.result, err)
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if err == nil {
 		delete(s.silent, p.target.ID)
 		return
 	}
 	s.silent[p.target.ID] = fmt.Sprintf("%s: %v", p.target.Labels.Get(metric.LabelInstance), err)
-	s.engine.log.V(1).Info("scrape failed", "source", s.key, "target", p.target.URL, "reason", err.Error())
+	s.engine.log.V(1).Info("scrape failed", "source", s.key, "target", p.target.Labels.Get(metric.LabelInstance), "reason", err.Error())
 }
 
 // forget drops what is said of a target that is gone.

@@ -152,9 +152,19 @@ func (w *Window) Clear() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for id, t := range w.targets {
-		w.targets[id] = &target{Target: t.Target, bare: t.bare, departed: t.departed, byName: map[string][]*column{}}
+		w.targets[id] = t.empty()
 	}
 	w.generation++
+}
+
+// Drop drops the rows of one target.
+func (w *Window) Drop(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if t := w.targets[id]; t != nil {
+		w.targets[id] = t.empty()
+		w.generation++
+	}
 }
 
 // Append adds a scrape of a target. A batch that is not newer than the
@@ -254,6 +264,11 @@ type column struct {
 	lost bool
 	f    []float64
 	h    []*histogram.FloatHistogram // nil until the first histogram
+}
+
+// empty returns the target without rows.
+func (t *target) empty() *target {
+	return &target{Target: t.Target, bare: t.bare, departed: t.departed, byName: map[string][]*column{}}
 }
 
 func (t *target) newest() int64 {
