@@ -813,3 +813,21 @@ func TestAParserThatPanics(t *testing.T) {
 		t.Errorf("failures %q", got)
 	}
 }
+
+// A group without observations holds its value; what is held is not remembered.
+func TestWhatAGroupHoldsIsNotRemembered(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	g := newGateway(t)
+	r.source("kong", g.URL)
+	r.metric("latency", v1alpha1.TypeLevel, `p50(latency_bucket["10s"], by("zone"))`, "kong")
+	r.metric("seen", v1alpha1.TypeLevel, `count_over_time(metric"latency"["20s"])`, "kong")
+	r.apply()
+	for i := range 8 {
+		b := min(i, 2)
+		g.say("latency_bucket{zone=\"a\",le=\"1\"} %d\nlatency_bucket{zone=\"a\",le=\"+Inf\"} %d\nlatency_bucket{zone=\"b\",le=\"1\"} %d\nlatency_bucket{zone=\"b\",le=\"+Inf\"} %d\n", i, i, b, b)
+		r.tick("kong")
+	}
+	r.expect("latency", `Fresh {zone="a"}=0.5 {zone="b"}=0.5`)
+	r.expect("seen", `Fresh {zone="a"}=3`)
+}

@@ -116,7 +116,7 @@ func (p *program) evaluate() {
 	o := p.observe(start.UnixMilli())
 	result := p.memory.answer(&p.rules, o)
 	p.entry.Publish(result)
-	p.remember(result)
+	p.remember(result, len(o.value.Items))
 	p.engine.metrics.observeEvaluation(p.key, p.engine.clock.Since(start), o.err)
 	if p.gone.Load() {
 		p.engine.metrics.forgetMetric(p.key)
@@ -208,14 +208,15 @@ func (e restError) Error() string {
 	return fmt.Sprintf("it exceeded its budget %d times in a row and rests until %s", overruns, e.until.UTC().Format(time.RFC3339))
 }
 
-// remember records an answer for the programs that look back at it.
-func (p *program) remember(r *metric.Result) {
+// remember records an answer for the programs that look back at it: the items
+// observed, which are the first, and not those of groups that hold a value.
+func (p *program) remember(r *metric.Result, observed int) {
 	if r.State != metric.StateFresh && r.State != metric.StatePartial {
 		return
 	}
 	table := &metric.Table{}
 	batch := metric.Batch{Time: r.Evaluated, Table: table}
-	for i, item := range r.Items {
+	for i, item := range r.Items[:observed] {
 		b := labels.NewBuilder(item.Labels)
 		b.Set(labels.MetricName, p.key.Name)
 		table.Series = append(table.Series, b.Labels())
