@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/spf13/cobra"
 
@@ -103,7 +104,7 @@ func (o *evalOptions) run(ctx context.Context, out, errOut io.Writer) error {
 		return err
 	}
 	if len(o.files) > 0 {
-		if err := ev.readFiles(o.files); err != nil {
+		if err := ev.readFiles(o.files, errOut); err != nil {
 			return err
 		}
 		return ev.evaluate(out, o.output)
@@ -113,13 +114,14 @@ func (o *evalOptions) run(ctx context.Context, out, errOut io.Writer) error {
 
 // An evaluator is a program over a window of its own.
 type evaluator struct {
-	program *script.Program
-	window  *window.Window
-	view    *window.View
-	format  exposition.Format
-	now     int64 // ms of the last scrape
-	scrapes int
-	watch   bool
+	program  *script.Program
+	window   *window.Window
+	view     *window.View
+	format   exposition.Format
+	now      int64 // ms of the last scrape
+	scrapes  int
+	watch    bool
+	interval int64 // ms
 }
 
 func (o *evalOptions) compile(errOut io.Writer) (*evaluator, error) {
@@ -154,11 +156,12 @@ func (o *evalOptions) compile(errOut io.Writer) (*evaluator, error) {
 	win := window.New(o.interval.Milliseconds())
 	win.SetWants(program.Wants())
 	return &evaluator{
-		program: program,
-		window:  win,
-		view:    window.NewView(window.All, window.Part{Window: win}),
-		format:  exposition.Format(o.format),
-		watch:   o.watch,
+		program:  program,
+		window:   win,
+		view:     window.NewView(window.All, window.Part{Window: win}),
+		format:   exposition.Format(o.format),
+		watch:    o.watch,
+		interval: o.interval.Milliseconds(),
 	}, nil
 }
 
@@ -177,7 +180,7 @@ func (ev *evaluator) parser() *exposition.Parser {
 }
 
 // readFiles takes each file as a scrape of one endpoint.
-func (ev *evaluator) readFiles(args []string) error {
+func (ev *evaluator) readFiles(args []string, errOut io.Writer) error {
 	type recording struct {
 		path string
 		at   int64
@@ -200,10 +203,11 @@ func (ev *evaluator) readFiles(args []string) error {
 		if err != nil {
 			return err
 		}
-		batch, _, err := parser.Parse(body, exposition.RecordedContentType(body), r.at)
+		batch, stats, err := parser.Parse(body, exposition.RecordedContentType(body), r.at)
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.path, err)
 		}
+		warnOfDropped(errOut, r.path, stats)
 		if err := ev.window.Append(target.ID, batch); err != nil {
 			return fmt.Errorf("%s: %w", r.path, err)
 		}
@@ -259,7 +263,7 @@ func (o *evalOptions) scrape(ctx context.Context, ev *evaluator, out, errOut io.
 	ticker := time.NewTicker(o.interval)
 	defer ticker.Stop()
 	for {
-		answered, err := ev.scrapeAll(ctx, scraper, targets, parsers)
+		answered, err := ev.scrapeAll(ctx, scraper, targets, parsers, errOut)
 		switch {
 		case o.watch && ctx.Err() != nil:
 			return nil
@@ -285,7 +289,7 @@ func (o *evalOptions) scrape(ctx context.Context, ev *evaluator, out, errOut io.
 
 // scrapeAll scrapes all targets, says whether one answered, and what is wrong
 // with the others.
-func (ev *evaluator) scrapeAll(ctx context.Context, s *scrape.Scraper, targets []metric.Target, parsers map[string]*exposition.Parser) (answered bool, err error) {
+func (ev *evaluator) scrapeAll(ctx context.Context, s *scrape.Scraper, targets []metric.Target, parsers map[string]*exposition.Parser, errOut io.Writer) (answered bool, err error) {
 	var failures []error
 	for _, t := range targets {
 		result, err := s.Scrape(ctx, t.URL, parsers[t.ID])
@@ -301,12 +305,20 @@ func (ev *evaluator) scrapeAll(ctx context.Context, s *scrape.Scraper, targets [
 			continue
 		}
 		answered = true
+		warnOfDropped(errOut, t.URL, result.Stats)
 		ev.now = max(ev.now, result.Batch.Time)
 	}
 	if answered {
 		ev.scrapes++
 	}
 	return answered, errors.Join(failures...)
+}
+
+// warnOfDropped says that a part of a body could not be read.
+func warnOfDropped(errOut io.Writer, name string, s exposition.Stats) {
+	if s.Dropped > 0 && len(s.BadLines) > 0 {
+		fmt.Fprintf(errOut, "%s: %d lines cannot be read, the first is %v (warning)\n", name, s.Dropped, s.BadLines[0])
+	}
 }
 
 // flagNames puts eval's flags in the place of the fields of a GatewaySource.
@@ -349,6 +361,9 @@ func (ev *evaluator) printNothing(out io.Writer, value script.Value, empty []str
 		why = "nothing was observed in the window, so there is no percentile"
 	case len(empty) > 0:
 		why = "no series matches " + strings.Join(empty, ", ")
+	case ev.watch && value.Window > 0 && value.Window < 2*ev.interval:
+		why = fmt.Sprintf("a window of %s often holds one scrape only; widen it to two of --interval, %s, at least",
+			model.Duration(value.Window*int64(time.Millisecond)), model.Duration(2*ev.interval*int64(time.Millisecond)))
 	case ev.scrapes == 1 && value.Window > 0 && ev.watch:
 		why = "a range needs two scrapes; the next one follows"
 	case ev.scrapes == 1 && value.Window > 0:

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // recordings returns --file arguments for two scrapes of a real HAProxy 2.6
@@ -104,6 +105,7 @@ func TestEvalMessages(t *testing.T) {
 	f(exitFailed, "give them as history to gaugeway test", "--file", one, "-e", "sum(last_over_time(self[\"1m\"]))")
 	f(exitFindings, "taken as PromQL, it is this in Lua:\nsum(rate(x{code=re\"5..\"}[\"1m\"]), by(\"pod\"))\n", "--file", one, "-e", "sum by (pod) (rate(x{code=~\"5..\"}[1m]))")
 	f(exitFindings, "expression:1:1: the program is empty", "--file", one, "-e", "")
+	f(exitOK, "partly.prom: 1 lines cannot be read, the first is line 2, \"two words here\"", "--file", write("partly.prom", "a 1\ntwo words here\n"), "-e", "sum(a)")
 	f(exitFailed, "http://127.0.0.1:1/metrics: no connection", "--url", "http://127.0.0.1:1/metrics", "--url", "http://127.0.0.1:2/metrics", "-e", "sum(x)")
 	f(exitFailed, "want text or json", "--file", one, "-e", "sum(x)", "-o", "xml")
 	f(exitFindings, "expression:1:1: there is no function summ; did you mean sum?", "--file", one, "-e", "summ(x)")
@@ -149,18 +151,41 @@ func TestEvalWatch(t *testing.T) {
 		_, _ = w.Write([]byte("requests_total 7\n"))
 	}))
 	defer server.Close()
+	out, errOut := watch(ctx, t, "--interval", "1s", "--url", server.URL, "--url", "http://127.0.0.1:1/metrics", "-e", `rps(requests_total["1m"])`)
+	if got := out; got != "no data: a range needs two scrapes; the next one follows\n" {
+		t.Errorf("printed %q", got)
+	}
+	if got := errOut; !strings.HasPrefix(got, "http://127.0.0.1:1/metrics: no connection") || strings.Count(got, "\n") != 1 {
+		t.Errorf("said %q", got)
+	}
+}
+
+// A window that is too short for the interval is named as such.
+func TestEvalWatchShortWindow(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain")
+		_, _ = w.Write([]byte("requests_total 7\n"))
+		time.AfterFunc(500*time.Millisecond, cancel)
+	}))
+	defer server.Close()
+	out, _ := watch(ctx, t, "--url", server.URL, "-e", `rate(requests_total["3s"])`)
+	if want := "no data: a window of 3s often holds one scrape only; widen it to two of --interval, 10s, at least\n"; out != want {
+		t.Errorf("printed %q, want %q", out, want)
+	}
+}
+
+// watch runs eval --watch until ctx is done.
+func watch(ctx context.Context, t *testing.T, args ...string) (out, errOut string) {
+	t.Helper()
 	cmd := newRootCommand()
-	var out, errOut strings.Builder
-	cmd.SetOut(&out)
-	cmd.SetErr(&errOut)
-	cmd.SetArgs([]string{"eval", "--watch", "--interval", "1s", "--url", server.URL, "--url", "http://127.0.0.1:1/metrics", "-e", `rps(requests_total["1m"])`})
+	var o, e strings.Builder
+	cmd.SetOut(&o)
+	cmd.SetErr(&e)
+	cmd.SetArgs(append([]string{"eval", "--watch"}, args...))
 	if err := cmd.ExecuteContext(ctx); err != nil {
 		t.Error(err)
 	}
-	if got := out.String(); got != "no data: a range needs two scrapes; the next one follows\n" {
-		t.Errorf("printed %q", got)
-	}
-	if got := errOut.String(); !strings.HasPrefix(got, "http://127.0.0.1:1/metrics: no connection") || strings.Count(got, "\n") != 1 {
-		t.Errorf("said %q", got)
-	}
+	return o.String(), e.String()
 }
