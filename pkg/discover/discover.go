@@ -27,13 +27,14 @@ func (s Static) Targets() []metric.Target { return s }
 
 // NewStatic returns the targets of a source that lists URLs. Each URL is a
 // target; its instance is host:port, followed by the path where two URLs share
-// a host. A URL that does not parse is an error.
+// a host, and by #1, #2 and so on where they share that, too: a query may hold
+// a secret and is not shown. A URL that does not parse is an error.
 func NewStatic(src *v1alpha1.GatewaySource) (Static, error) {
 	if src.Spec.Static == nil {
 		return nil, nil
 	}
 	urls := make([]*url.URL, 0, len(src.Spec.Static.URLs))
-	hosts := map[string]int{}
+	hosts, paths, numbers := map[string]int{}, map[string]int{}, map[string]int{}
 	for _, raw := range src.Spec.Static.URLs {
 		u, err := url.Parse(raw)
 		if err != nil {
@@ -41,12 +42,17 @@ func NewStatic(src *v1alpha1.GatewaySource) (Static, error) {
 		}
 		urls = append(urls, u)
 		hosts[u.Host]++
+		paths[u.Host+u.EscapedPath()]++
 	}
 	targets := make(Static, 0, len(urls))
 	for _, u := range urls {
 		instance := u.Host
 		if hosts[u.Host] > 1 {
-			instance += u.RequestURI()
+			instance += u.EscapedPath()
+			if paths[instance] > 1 {
+				numbers[instance]++
+				instance += fmt.Sprintf("#%d", numbers[instance])
+			}
 		}
 		targets = append(targets, metric.Target{
 			ID:  u.String(),

@@ -33,9 +33,12 @@ func TestStatic(t *testing.T) {
 	f([]string{"http://a:1/metrics", "https://b/m"},
 		`{instance="a:1", namespace="gateways", source="kong"}`,
 		`{instance="b", namespace="gateways", source="kong"}`)
-	f([]string{"http://a:1/metrics", "http://a:1/stub?x=1"},
+	f([]string{"http://a:1/metrics", "http://a:1/stub?token=x"},
 		`{instance="a:1/metrics", namespace="gateways", source="kong"}`,
-		`{instance="a:1/stub?x=1", namespace="gateways", source="kong"}`)
+		`{instance="a:1/stub", namespace="gateways", source="kong"}`)
+	f([]string{"http://a:1/m?family=x", "http://a:1/m?family=y"},
+		`{instance="a:1/m#1", namespace="gateways", source="kong"}`,
+		`{instance="a:1/m#2", namespace="gateways", source="kong"}`)
 }
 
 func TestStaticRefusesWhatIsNoURL(t *testing.T) {
