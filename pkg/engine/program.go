@@ -90,9 +90,9 @@ func (p *program) restricted(old *program) bool {
 	})
 }
 
-// inherit takes over from the version that ran before: its answer stands until
-// this one has its own, and where the expression is the same, what it
-// remembers stays.
+// inherit takes over from the version that ran before, where the expression is
+// the same and sees no less: its answer stands until this one has its own, and
+// what it remembers stays. Else there is no answer before the next tick.
 func (p *program) inherit(old *program) {
 	old.mu.Lock()
 	defer old.mu.Unlock()
