@@ -71,7 +71,7 @@ func (o *serveOptions) run(ctx context.Context, out, errOut io.Writer) error {
 		return err
 	}
 	if wrong := printFindings(errOut, findings); wrong > 0 {
-		return exitError{code: exitFindings, err: fmt.Errorf("not starting on a broken configuration: %d findings in %s", wrong, o.config)}
+		return exitError{code: exitFindings, err: fmt.Errorf("not starting on a broken configuration in %s: correct what is listed above (%d)", o.config, wrong)}
 	}
 
 	board := &metric.Board{}

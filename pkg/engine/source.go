@@ -316,12 +316,21 @@ func (s *source) take(a answer) {
 		err = s.window.Append(p.target.ID, a.result.Batch)
 	}
 	s.engine.metrics.observeScrape(s.key, p.target, a.result, err)
+	_, silent := s.silent[p.target.ID]
+	instance := p.target.Labels.Get(metric.LabelInstance)
+	switch {
+	case err != nil && silent:
+		s.engine.log.V(1).Info("scrape failed again", "source", s.key, "target", instance, "reason", err.Error())
+	case err != nil:
+		s.engine.log.Info("scrape failed", "source", s.key, "target", instance, "reason", err.Error())
+	case silent:
+		s.engine.log.Info("scrape succeeds again", "source", s.key, "target", instance)
+	}
 	if err == nil {
 		delete(s.silent, p.target.ID)
 		return
 	}
-	s.silent[p.target.ID] = fmt.Sprintf("%s: %v", p.target.Labels.Get(metric.LabelInstance), err)
-	s.engine.log.V(1).Info("scrape failed", "source", s.key, "target", p.target.Labels.Get(metric.LabelInstance), "reason", err.Error())
+	s.silent[p.target.ID] = fmt.Sprintf("%s: %v", instance, err)
 }
 
 // forget drops what is said of a target that is gone.

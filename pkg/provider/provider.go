@@ -66,7 +66,7 @@ func (p *Provider) GetExternalMetric(_ context.Context, namespace string, select
 	if selector != nil && !selector.Empty() {
 		items = selected(items, selector)
 		if len(items) == 0 {
-			return nil, unavailable(entry, fmt.Sprintf("no element matches selector %q, labels seen: %s", selector, labelsSeen(answer.Items)))
+			return nil, unavailable(entry, unmatched(selector, answer.Items))
 		}
 	}
 	return &external_metrics.ExternalMetricValueList{Items: items}, nil
@@ -92,6 +92,14 @@ func selected(items []external_metrics.ExternalMetricValue, selector labels.Sele
 		}
 	}
 	return matching
+}
+
+// unmatched says why a selector leaves no element, and the cure.
+func unmatched(selector labels.Selector, items []external_metrics.ExternalMetricValue) string {
+	if len(items) == 1 && len(items[0].MetricLabels) == 0 {
+		return fmt.Sprintf("its only element has no labels, so selector %q matches nothing: aggregate with by(...) in the expression, or drop the selector", selector)
+	}
+	return fmt.Sprintf("no element matches selector %q, labels seen: %s", selector, labelsSeen(items))
 }
 
 // labelsSeen prints the labels of the first few items.
