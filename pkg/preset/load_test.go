@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,6 +67,36 @@ func TestFindings(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestWhichFilesAreRead(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, name := range []string{"a_test.yaml", "test.yml", "other.yaml", "sub/test.yaml", "testdata/b_test.yaml", ".git/test.yaml"} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := func(path string, want ...string) {
+		t.Helper()
+		names, err := find([]string{filepath.Join(dir, path)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range names {
+			names[i] = strings.TrimPrefix(names[i], dir+"/")
+		}
+		if !slices.Equal(names, want) {
+			t.Errorf("below %q: %v, want %v", path, names, want)
+		}
+	}
+	f("", "a_test.yaml", "sub/test.yaml", "test.yml")
+	f("testdata", "testdata/b_test.yaml") // named itself
+	f("other.yaml", "other.yaml")
 }
 
 func TestLoadErrors(t *testing.T) {

@@ -136,8 +136,8 @@ func Parse(path string, text []byte) (File, []config.Finding) {
 // testFile is what files of tests are called.
 var testFile = regexp.MustCompile(`^(.*_)?test\.ya?ml$`)
 
-// find returns the files that are named and those in folders that are named,
-// each once.
+// find returns the files that are named and those below folders that are named,
+// each once. Hidden folders and those called testdata are passed over.
 func find(paths []string) ([]string, error) {
 	var names []string
 	add := func(name string) {
@@ -159,7 +159,7 @@ func find(paths []string) ([]string, error) {
 			case err != nil:
 				return err
 			case entry.IsDir():
-				if name != path && strings.HasPrefix(entry.Name(), ".") {
+				if name != path && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "testdata") {
 					return filepath.SkipDir
 				}
 			case testFile.MatchString(entry.Name()):
