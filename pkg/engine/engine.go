@@ -102,7 +102,7 @@ func (e *Engine) Run(ctx context.Context) error {
 // start runs a source's loop. The caller holds e.mu.
 func (e *Engine) start(s *source) {
 	ctx, cancel := context.WithCancel(e.ctx)
-	s.stop = cancel
+	s.stop, s.started = cancel, e.clock.Now().UnixMilli()
 	e.loops.Go(func() {
 		s.run(ctx)
 		if s.gone.Load() {
@@ -344,14 +344,17 @@ func (e *Engine) Ready() error {
 	return nil
 }
 
-// Live returns an error where a source's loop has made no progress for three
-// intervals and a minute.
+// Live returns an error where a source's loop, once started, has made no
+// progress for three intervals and a minute.
 func (e *Engine) Live() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.clock.Now()
 	for key, s := range e.sources {
 		last := s.lastTick.Load()
+		if last == 0 {
+			last = s.started
+		}
 		if last == 0 {
 			continue
 		}

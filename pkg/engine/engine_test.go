@@ -475,6 +475,11 @@ func TestReady(t *testing.T) {
 	if err := r.engine.Live(); err != nil {
 		t.Error(err)
 	}
+	s := r.engine.sources[metric.Key{Namespace: "ns", Name: "kong"}]
+	s.started -= (2 * time.Minute).Milliseconds()
+	if err := r.engine.Live(); err == nil || err.Error() != "the loop of source ns/kong has made no progress for 2m0s" {
+		t.Errorf("a loop that hangs in its first tick: %v", err)
+	}
 	close(release)
 	cancel()
 	if err := <-ended; err != nil {

@@ -75,7 +75,9 @@ type source struct {
 	key    metric.Key
 	object *v1alpha1.GatewaySource // guarded by engine.mu
 	stop   context.CancelFunc      // guarded by engine.mu; nil until started
-	window *window.Window
+	// started is when the loop was, in ms; guarded by engine.mu, 0 until then.
+	started int64
+	window  *window.Window
 
 	gone     atomic.Bool  // ended by Apply
 	lastTick atomic.Int64 // ms; 0 before the first
