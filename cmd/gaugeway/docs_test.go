@@ -47,7 +47,7 @@ func TestDocsExamplesGiveWhatTheyShow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := data.Run(); !r.Passed() {
+	if r := data.Run(script.Limits{}); !r.Passed() {
 		t.Errorf("the guide's own test fails: %v", r.Evaluations)
 	}
 	d := &reference{data: data}

@@ -37,10 +37,11 @@ type evalOptions struct {
 	output      string
 	tokenFile   string
 	caFile      string
+	limits      script.Limits
 }
 
 func newEvalCommand() *cobra.Command {
-	var o evalOptions
+	o := evalOptions{limits: script.DefaultLimits()}
 	cmd := &cobra.Command{
 		Use:   "eval (-e EXPR | -f PROGRAM.lua) (--url URL... | --file PATH[@UNIX_SECONDS]...)",
 		Short: "Evaluate an expression over an endpoint or recorded expositions",
@@ -73,6 +74,7 @@ evaluated at the time of the last scrape.`,
 	f.StringVarP(&o.output, "output", "o", "text", "text or json")
 	f.StringVar(&o.tokenFile, "bearer-token-file", "", "file with a bearer token for the endpoint")
 	f.StringVar(&o.caFile, "ca-file", "", "file with the certificate authority of the endpoint")
+	addLimitFlags(f, &o.limits)
 	return cmd
 }
 
@@ -133,7 +135,7 @@ func (o *evalOptions) compile(errOut io.Writer) (*evaluator, error) {
 		}
 		name, source = o.programFile, string(text)
 	}
-	program, err := script.Compile(source, script.Options{Name: "eval", Limits: script.DefaultLimits()})
+	program, err := script.Compile(source, script.Options{Name: "eval", Limits: o.limits})
 	if err != nil {
 		var list script.Errors
 		if !errors.As(err, &list) {

@@ -189,3 +189,28 @@ func watch(ctx context.Context, t *testing.T, args ...string) (out, errOut strin
 	}
 	return o.String(), e.String()
 }
+
+// What a message advises to raise can be raised where the message is seen.
+func TestLimitsCanBeRaised(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file, tests := filepath.Join(dir, "x.prom"), filepath.Join(dir, "x_test.yaml")
+	program := "local n = sum(x)\nfor i = 1, 30000 do n = n + 1 end\nreturn n"
+	for path, text := range map[string]string{
+		file:  "x 1\n",
+		tests: "tests:\n- name: a loop\n  lua: |\n    " + strings.ReplaceAll(program, "\n", "\n    ") + "\n  input: [{series: x, values: 1x1}]\n  evaluate: [{at: 0s, expect: [{value: 30001}]}]\n",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{{"eval", "--file", file + "@1", "-e", program}, {"test", tests}} {
+		code, out, errOut := runCommand(t, append(args, "--lua-max-steps", "1000")...)
+		if code != exitFindings || !strings.Contains(out+errOut, "raise --lua-max-steps") {
+			t.Errorf("%s: exit %d\n%s%s", args[0], code, out, errOut)
+		}
+		if code, out, errOut = runCommand(t, append(args, "--lua-max-steps", "1000000")...); code != exitOK {
+			t.Errorf("%s with more steps: exit %d\n%s%s", args[0], code, out, errOut)
+		}
+	}
+}

@@ -9,15 +9,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gaugeway/gaugeway/pkg/preset"
+	"github.com/gaugeway/gaugeway/pkg/script"
 )
 
 type testOptions struct {
 	run    string
 	format string
+	limits script.Limits
 }
 
 func newTestCommand() *cobra.Command {
-	var o testOptions
+	o := testOptions{limits: script.DefaultLimits()}
 	cmd := &cobra.Command{
 		Use:   "test [DIR | FILE]...",
 		Short: "Run tests of expressions over recorded or written-down scrapes",
@@ -38,6 +40,7 @@ with 2 if a file is not valid: no test is run then.`,
 	f := cmd.Flags()
 	f.StringVar(&o.run, "run", "", "run only tests whose name this regular expression matches")
 	f.StringVar(&o.format, "format", "text", "text, junit or json")
+	addLimitFlags(f, &o.limits)
 	return cmd
 }
 
@@ -78,7 +81,7 @@ func (o *testOptions) execute(paths []string, out, errOut io.Writer) error {
 	if len(cases) == 0 {
 		return exitError{code: exitFindings, err: o.nothing(paths, files)}
 	}
-	results := preset.RunAll(cases)
+	results := preset.RunAll(cases, o.limits)
 	if err := write(out, results); err != nil {
 		return err
 	}

@@ -11,6 +11,8 @@ import (
 	_ "time/tzdata"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/gaugeway/gaugeway/pkg/script"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -37,7 +39,7 @@ func TestPass(t *testing.T) {
 	for _, c := range load(t, "testdata/pass") {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
-			r := c.Run()
+			r := c.Run(script.Limits{})
 			if r.Passed() {
 				return
 			}
@@ -51,7 +53,7 @@ func TestPass(t *testing.T) {
 // TestFail compares what is printed of failures with golden files.
 func TestFail(t *testing.T) {
 	t.Parallel()
-	results := RunAll(load(t, "testdata/fail"))
+	results := RunAll(load(t, "testdata/fail"), script.Limits{})
 	for name, write := range map[string]func(io.Writer, []Result) error{
 		"fail.txt": WriteText, "fail.json": WriteJSON, "fail.xml": WriteJUnit,
 	} {
@@ -79,7 +81,7 @@ func TestFail(t *testing.T) {
 func TestRunTwice(t *testing.T) {
 	t.Parallel()
 	cases := load(t, "testdata/pass", "testdata/fail")
-	first, second := RunAll(cases), RunAll(cases)
+	first, second := RunAll(cases, script.Limits{}), RunAll(cases, script.Limits{})
 	for i := range first {
 		if first[i].Case != cases[i] {
 			t.Errorf("result %d is that of %s, want %s", i, first[i].Case.Name, cases[i].Name)

@@ -52,9 +52,9 @@ type Evaluation struct {
 	Notes []string
 }
 
-// RunAll runs the cases, as many at once as there are processors. The results
-// are in the order of the cases.
-func RunAll(cases []*Case) []Result {
+// RunAll runs the cases under the limits, as many at once as there are
+// processors. The results are in the order of the cases.
+func RunAll(cases []*Case, limits script.Limits) []Result {
 	results := make([]Result, len(cases))
 	var wg sync.WaitGroup
 	turns := make(chan struct{}, runtime.GOMAXPROCS(0))
@@ -62,17 +62,17 @@ func RunAll(cases []*Case) []Result {
 		turns <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-turns }()
-			results[i] = c.Run()
+			results[i] = c.Run(limits)
 		})
 	}
 	wg.Wait()
 	return results
 }
 
-// Run runs the case.
-func (c *Case) Run() Result {
+// Run runs the case under the limits; those that are 0 take their defaults.
+func (c *Case) Run(limits script.Limits) Result {
 	r := Result{Case: c}
-	s, err := newSimulation(c)
+	s, err := newSimulation(c, limits)
 	if err == nil {
 		err = s.unread()
 	}
@@ -88,7 +88,7 @@ func (c *Case) Run() Result {
 func (c *Case) Eval(lua string) (script.Value, error) {
 	other := *c
 	other.program = program{source: lua, name: c.program.name, origin: "lua"}
-	s, err := newSimulation(&other)
+	s, err := newSimulation(&other, script.Limits{})
 	if err != nil {
 		return script.Value{}, err
 	}
@@ -119,10 +119,10 @@ type simulation struct {
 }
 
 // newSimulation compiles the program and is at the start of the case.
-func newSimulation(c *Case) (*simulation, error) {
+func newSimulation(c *Case, limits script.Limits) (*simulation, error) {
 	// A clock that stands still: how long a run takes must not decide a test.
 	still := func() time.Time { return time.Time{} }
-	p, err := script.Compile(c.program.source, script.Options{Name: c.program.name, Clock: still})
+	p, err := script.Compile(c.program.source, script.Options{Name: c.program.name, Limits: limits, Clock: still})
 	if err != nil {
 		return nil, c.program.located(err)
 	}
