@@ -427,7 +427,7 @@ func TestDefaultStateDir(t *testing.T) {
 	t.Parallel()
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	f := func(dir, server, want string) {
 		t.Helper()
