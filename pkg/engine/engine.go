@@ -25,6 +25,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
+	"github.com/gaugeway/gaugeway/pkg/discover"
 	"github.com/gaugeway/gaugeway/pkg/metric"
 	"github.com/gaugeway/gaugeway/pkg/script"
 	"github.com/gaugeway/gaugeway/pkg/window"
@@ -39,9 +40,26 @@ type Options struct {
 	Clock clock.Clock
 	// Registry takes the engine's own metrics; nil for none.
 	Registry prometheus.Registerer
+	// Discover returns the targets of a source; nil knows static sources only.
+	Discover func(*v1alpha1.GatewaySource) (discover.Discoverer, error)
+	// PodOf returns the name of the namespace's pod that has an address
+	// (host or host:port), for programs that call pod_of; nil knows none. It does
+	// no I/O.
+	PodOf func(namespace, address string) (pod string, ok bool)
+	// Secrets returns a key of a Secret or ConfigMap, for sources that name one;
+	// nil knows none. It does no I/O: what is not known yet is an error.
+	Secrets Secrets
 	// Limits of each evaluation; the zero value means script.DefaultLimits.
 	Limits script.Limits
 	Logger logr.Logger
+}
+
+// Secrets holds what sources refer to.
+type Secrets interface {
+	// Secret returns a key of a Secret.
+	Secret(namespace, name, key string) ([]byte, error)
+	// ConfigMap returns a key of a ConfigMap.
+	ConfigMap(namespace, name, key string) ([]byte, error)
 }
 
 // An Engine runs the loops of all sources.

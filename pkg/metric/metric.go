@@ -40,6 +40,9 @@ type Target struct {
 	// Expected tells whether a silent target counts as missing coverage. A pod
 	// that was never Ready is scraped but not expected.
 	Expected bool
+	// Terminating: the pod is being deleted. It is scraped until it stops
+	// answering, and departs then.
+	Terminating bool
 }
 
 // SeriesLabels returns the labels of a series: those scraped, renamed where

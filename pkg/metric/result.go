@@ -37,7 +37,7 @@ var States = []State{StateFresh, StatePartial, StateIdle, StateHeld, StateSubsti
 // An Item is one element of a result.
 type Item struct {
 	Labels labels.Labels // without __name__
-	Value  float64       // finite
+	Value  float64       // finite; what the expression gave, not scaled
 }
 
 // A Result is what a metric answers from one evaluation to the next. It is
@@ -47,6 +47,17 @@ type Result struct {
 	// Reason says in words why the state is not Fresh; empty when it is.
 	Reason string
 	Items  []Item
+	// Scale makes up for silent targets: External and Object items of a Total are
+	// multiplied by it. It is at least 1; 0 stands for 1.
+	Scale float64
+	// PodScale is the same for Pods items. It is 1 where an item comes from the
+	// pod itself, which nothing stands in for, and Scale where other targets saw
+	// the pod (pod_of).
+	PodScale float64
+	// Undefined says in words which elements were NaN or infinite and are left
+	// out of Items; empty for none. External has no answer then, because the
+	// autoscaler adds its items up; Pods and Object go without those elements.
+	Undefined string
 	// Time is the oldest newest-sample among the contributing series, in
 	// milliseconds; 0 where there are no items.
 	Time int64
@@ -78,11 +89,29 @@ type Entry struct {
 	Key Key
 	// External is the name in external.metrics.k8s.io; empty if it has none.
 	External string
+	// Pods is the name in custom.metrics.k8s.io for pods; empty if it has none.
+	Pods string
+	// Object is the name in custom.metrics.k8s.io for objects of a resource; its
+	// zero value if it has none.
+	Object ObjectName
 	// MaxAge is how old Result.Time may be when the answer is read.
 	MaxAge time.Duration
 
 	latest atomic.Pointer[Result]
 }
+
+// An ObjectName is how a metric is served for objects of a resource.
+type ObjectName struct {
+	// Name of the metric.
+	Name string
+	// Resource in the plural, with its group: services, httproutes.gateway.networking.k8s.io.
+	Resource string
+	// Label that holds the object's name.
+	Label string
+}
+
+// ResourcePods is the resource of a metric of pods.
+const ResourcePods = "pods"
 
 // Latest returns the last published result; nil before the first.
 func (e *Entry) Latest() *Result { return e.latest.Load() }
@@ -100,15 +129,32 @@ type boardIndex struct {
 	all      []*Entry // by key
 	external map[Key]*Entry
 	names    []string // external names, sorted, each once
+	custom   map[customKey]*Entry
+	// resources are what custom metrics there are, sorted, each once.
+	resources []CustomName
 }
 
+type customKey struct {
+	namespace string
+	CustomName
+}
+
+// A CustomName is a metric of a resource in custom.metrics.k8s.io.
+type CustomName struct{ Resource, Name string }
+
 // Set replaces the declared metrics. Entries that stay keep their results: the
-// caller passes the same pointers again. Of two entries with one external name
-// in a namespace the first wins.
+// caller passes the same pointers again. Of two entries with one name in a
+// namespace and API (and, for custom metrics, resource) the first wins.
 func (b *Board) Set(entries []*Entry) {
-	idx := &boardIndex{all: slices.Clone(entries), external: map[Key]*Entry{}}
+	idx := &boardIndex{all: slices.Clone(entries), external: map[Key]*Entry{}, custom: map[customKey]*Entry{}}
 	names := map[string]bool{}
 	for _, e := range idx.all {
+		if e.Pods != "" {
+			idx.addCustom(e, CustomName{Resource: ResourcePods, Name: e.Pods})
+		}
+		if e.Object.Name != "" {
+			idx.addCustom(e, CustomName{Resource: e.Object.Resource, Name: e.Object.Name})
+		}
 		if e.External == "" {
 			continue
 		}
@@ -123,6 +169,19 @@ func (b *Board) Set(entries []*Entry) {
 		return cmpStrings(a.Key.Namespace, b.Key.Namespace, a.Key.Name, b.Key.Name)
 	})
 	b.entries.Store(idx)
+}
+
+func (idx *boardIndex) addCustom(e *Entry, name CustomName) {
+	k := customKey{namespace: e.Key.Namespace, CustomName: name}
+	if _, taken := idx.custom[k]; !taken {
+		idx.custom[k] = e
+	}
+	i, known := slices.BinarySearchFunc(idx.resources, name, func(a, b CustomName) int {
+		return cmpStrings(a.Resource, b.Resource, a.Name, b.Name)
+	})
+	if !known {
+		idx.resources = slices.Insert(idx.resources, i, name)
+	}
 }
 
 func cmpStrings(pairs ...string) int {
@@ -157,6 +216,22 @@ func (b *Board) External(namespace, name string) *Entry {
 func (b *Board) ExternalNames() []string {
 	if idx := b.entries.Load(); idx != nil {
 		return idx.names
+	}
+	return nil
+}
+
+// Custom returns the metric of a namespace by its resource and name, or nil.
+func (b *Board) Custom(namespace string, name CustomName) *Entry {
+	if idx := b.entries.Load(); idx != nil {
+		return idx.custom[customKey{namespace: namespace, CustomName: name}]
+	}
+	return nil
+}
+
+// CustomNames returns the declared custom metrics, sorted, each once. Read only.
+func (b *Board) CustomNames() []CustomName {
+	if idx := b.entries.Load(); idx != nil {
+		return idx.resources
 	}
 	return nil
 }

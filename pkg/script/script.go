@@ -48,6 +48,9 @@ type Env struct {
 	// History holds what metrics returned before, under the names of the metric
 	// objects. It may be nil where Program.History is empty.
 	History Data
+	// PodOf returns the name of the pod that has an address, host or host:port;
+	// nil knows none. pod_of calls it.
+	PodOf func(address string) (pod string, ok bool)
 }
 
 // Limits are the budgets of a program, each of one evaluation but SourceBytes

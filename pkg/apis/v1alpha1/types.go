@@ -13,6 +13,8 @@ package v1alpha1
 import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 // GroupName is the API group of gaugeway's objects.
@@ -35,14 +37,36 @@ type GatewaySource struct {
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	Spec GatewaySourceSpec `json:"spec"`
+	// Status is written by gaugeway in a cluster; it is ignored in files.
+	Status GatewaySourceStatus `json:"status,omitempty"`
+}
+
+// A GatewaySourceList is a list of GatewaySources.
+//
+// +kubebuilder:object:root=true
+type GatewaySourceList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	Items []GatewaySource `json:"items"`
 }
 
 // GatewaySourceSpec says what is scraped and how. Its field names are those of
 // the Prometheus operator's PodMonitor.
 type GatewaySourceSpec struct {
-	// Static lists the endpoints by URL. Required.
+	// Exactly one of Pods, Service and Static says what is scraped.
+
+	// Pods selects pods of the source's own namespace. Only in a cluster.
+	Pods *PodTargets `json:"pods,omitempty"`
+	// Service takes the pods behind a Service of the source's own namespace.
+	// Only in a cluster.
+	Service *ServiceTargets `json:"service,omitempty"`
+	// Static lists the endpoints by URL. In files; in a cluster only where
+	// gaugeway runs with --allow-static, because anything can be named by a URL.
 	Static *StaticTargets `json:"static,omitempty"`
 
+	// Scheme to scrape pods with: http, the default, or https. Static URLs have their own.
+	Scheme Scheme `json:"scheme,omitempty"`
 	// Interval between two scrapes: 1s to 5m. Default 5s.
 	Interval *metav1.Duration `json:"interval,omitempty"`
 	// ScrapeTimeout is how long an endpoint may take: at most the interval.
@@ -74,6 +98,38 @@ type GatewaySourceSpec struct {
 	// AllowedNamespaces may use this source beyond its own namespace, which
 	// always may and is not listed.
 	AllowedNamespaces []AllowedNamespace `json:"allowedNamespaces,omitempty"`
+}
+
+// Scheme of a URL.
+//
+// +kubebuilder:validation:Enum=http;https
+type Scheme string
+
+// The schemes.
+const (
+	SchemeHTTP  Scheme = "http"
+	SchemeHTTPS Scheme = "https"
+)
+
+// PodTargets are the pods that a selector matches.
+type PodTargets struct {
+	// Selector of the pods by their labels. An empty one matches every pod of the namespace.
+	Selector metav1.LabelSelector `json:"selector"`
+	// Port of the pod: the name of a container's port, or its number.
+	Port intstr.IntOrString `json:"port"`
+	// Path of the statistics; default /metrics.
+	Path string `json:"path,omitempty"`
+}
+
+// ServiceTargets are the pods behind a Service.
+type ServiceTargets struct {
+	// Name of the Service.
+	Name string `json:"name"`
+	// Port: the name or the number of one of the Service's ports, or the name or
+	// number of a port of the pods that the Service does not have.
+	Port intstr.IntOrString `json:"port"`
+	// Path of the statistics; default /metrics.
+	Path string `json:"path,omitempty"`
 }
 
 // Format of an exposition.
@@ -110,9 +166,17 @@ type StaticTargets struct {
 	URLs []string `json:"urls"`
 }
 
-// TLSConfig names PEM files. In configuration files a relative path is relative
-// to the folder of the file that names it.
+// TLSConfig names PEM files, or Secrets and ConfigMaps that hold them. Files are
+// for configuration files, where a relative path is relative to the folder of
+// the file that names it; references are for the cluster, and are to the
+// source's own namespace.
 type TLSConfig struct {
+	// CA holds the certificates that are trusted instead of the system's roots.
+	CA *SecretOrConfigMap `json:"ca,omitempty"`
+	// Cert and KeySecret are the client's certificate and key, both or neither.
+	Cert      *SecretOrConfigMap `json:"cert,omitempty"`
+	KeySecret *KeySelector       `json:"keySecret,omitempty"`
+
 	// CAFile holds the certificates that are trusted instead of the system's roots.
 	CAFile string `json:"caFile,omitempty"`
 	// CertFile and KeyFile are the client's certificate and key, both or neither.
@@ -127,16 +191,34 @@ type Authorization struct {
 	// Type of the credentials, one word; default Bearer. Basic is refused:
 	// BasicAuth does that.
 	Type string `json:"type,omitempty"`
-	// CredentialsFile holds the credentials; read anew at each scrape.
-	CredentialsFile string `json:"credentialsFile"`
+	// Credentials is the key of a Secret that holds the credentials. In a cluster.
+	Credentials *KeySelector `json:"credentials,omitempty"`
+	// CredentialsFile holds the credentials; read anew at each scrape. In files.
+	CredentialsFile string `json:"credentialsFile,omitempty"`
 }
 
 // BasicAuth is a user name and a password.
 type BasicAuth struct {
 	// Username, without a colon.
 	Username string `json:"username"`
-	// PasswordFile holds the password; read anew at each scrape.
-	PasswordFile string `json:"passwordFile"`
+	// Password is the key of a Secret that holds the password. In a cluster.
+	Password *KeySelector `json:"password,omitempty"`
+	// PasswordFile holds the password; read anew at each scrape. In files.
+	PasswordFile string `json:"passwordFile,omitempty"`
+}
+
+// A KeySelector is a key of a Secret or a ConfigMap in the source's namespace.
+type KeySelector struct {
+	// Name of the object.
+	Name string `json:"name"`
+	// Key of its data.
+	Key string `json:"key"`
+}
+
+// SecretOrConfigMap is a key of one or the other.
+type SecretOrConfigMap struct {
+	Secret    *KeySelector `json:"secret,omitempty"`
+	ConfigMap *KeySelector `json:"configMap,omitempty"`
 }
 
 // AllowedNamespace lets a namespace use a source.
@@ -156,6 +238,18 @@ type GatewayMetric struct {
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	Spec GatewayMetricSpec `json:"spec"`
+	// Status is written by gaugeway in a cluster; it is ignored in files.
+	Status GatewayMetricStatus `json:"status,omitempty"`
+}
+
+// A GatewayMetricList is a list of GatewayMetrics.
+//
+// +kubebuilder:object:root=true
+type GatewayMetricList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	Items []GatewayMetric `json:"items"`
 }
 
 // GatewayMetricSpec is an expression over sources, and what to do when it has no answer.
@@ -171,8 +265,16 @@ type GatewayMetricSpec struct {
 	Lua string `json:"lua"`
 	// Type: Level (a latency, a ratio) or Total (adds up over targets).
 	Type MetricType `json:"type"`
-	// External serves the metric in external.metrics.k8s.io. Required.
+	// At least one of External, Pods and Object says where the metric is served.
+
+	// External serves the metric in external.metrics.k8s.io.
 	External *ExternalMetric `json:"external,omitempty"`
+	// Pods serves the elements that have a label pod in custom.metrics.k8s.io,
+	// each as the metric of that pod of the metric's namespace.
+	Pods *PodsMetric `json:"pods,omitempty"`
+	// Object serves the elements that name an object in custom.metrics.k8s.io,
+	// each as the metric of that object of the metric's namespace.
+	Object *ObjectMetric `json:"object,omitempty"`
 	// MinCoveragePercent: below this share of answering targets there is no
 	// answer. 1 to 100, default 50.
 	//
@@ -217,6 +319,25 @@ type ExternalMetric struct {
 	Name string `json:"name"`
 }
 
+// PodsMetric is a name in custom.metrics.k8s.io, of pods.
+type PodsMetric struct {
+	// Name, as that of ExternalMetric. One metric of a namespace may have it for pods.
+	Name string `json:"name"`
+}
+
+// ObjectMetric is a name in custom.metrics.k8s.io, of objects of one resource.
+type ObjectMetric struct {
+	// Name, as that of ExternalMetric. One metric of a namespace may have it for
+	// the resource.
+	Name string `json:"name"`
+	// Resource is a namespaced resource in the plural, with its group unless that
+	// is the core group: services, ingresses.networking.k8s.io,
+	// httproutes.gateway.networking.k8s.io. Not pods: that is what Pods is for.
+	Resource string `json:"resource"`
+	// Label whose value is the object's name.
+	Label string `json:"label"`
+}
+
 // Idle says when a percentile of no observations is 0.
 type Idle struct {
 	// After this time without observations the answer is 0; until then it is
@@ -247,4 +368,75 @@ type Missing struct {
 	For *metav1.Duration `json:"for,omitempty"`
 	// Value is what Value answers. Required by Value, else absent.
 	Value *resource.Quantity `json:"value,omitempty"`
+}
+
+// Types of conditions.
+const (
+	// ConditionAccepted: the object as it is now is in use. Where it is False, the
+	// message says what is wrong and whether the last good version goes on.
+	ConditionAccepted = "Accepted"
+	// ConditionFresh: the metric has an answer from samples, or the source's
+	// targets answer.
+	ConditionFresh = "Fresh"
+)
+
+// Reasons of conditions. A metric's Fresh has the name of its state as reason.
+const (
+	ReasonAccepted       = "Accepted"
+	ReasonInvalid        = "Invalid"        // the object is not valid
+	ReasonCompileError   = "CompileError"   // spec.lua does not compile
+	ReasonNameConflict   = "NameConflict"   // an older metric has the name
+	ReasonSourceNotFound = "SourceNotFound" // a source does not exist
+	ReasonSourceDenied   = "SourceDenied"   // a source does not allow the namespace
+	ReasonNotAllowed     = "NotAllowed"     // static URLs or files, which a cluster's objects may not use
+
+	ReasonScraping  = "Scraping"  // every expected target answers
+	ReasonPartial   = "Partial"   // some do
+	ReasonSilent    = "Silent"    // none does
+	ReasonNoTargets = "NoTargets" // there are none
+)
+
+// GatewaySourceStatus is what became of a source.
+type GatewaySourceStatus struct {
+	// ObservedGeneration is the generation that the conditions are about.
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// Conditions: Accepted, Fresh.
+	//
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// Targets is covered/expected, such as 3/3.
+	Targets string `json:"targets,omitempty"`
+	// LastGoodSpec is the spec in use while the present one is not accepted, so
+	// that a restart keeps it.
+	//
+	// +kubebuilder:pruning:PreserveUnknownFields
+	LastGoodSpec *runtime.RawExtension `json:"lastGoodSpec,omitempty"`
+}
+
+// GatewayMetricStatus is what became of a metric. It trails what the metrics
+// APIs answer: the value is written at most every 30 s, the rest on transitions.
+type GatewayMetricStatus struct {
+	// ObservedGeneration is the generation that the conditions are about.
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// Conditions: Accepted, Fresh.
+	//
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// State of the answer: Fresh, Partial, Idle, Held, Substituted, Warming or Missing.
+	State string `json:"state,omitempty"`
+	// Reason says in words why the state is not Fresh.
+	Reason string `json:"reason,omitempty"`
+	// Value of the only element; of several, how many there are and their range.
+	Value string `json:"value,omitempty"`
+	// SampleTime is the time of the samples that Value was computed from.
+	SampleTime *metav1.Time `json:"sampleTime,omitempty"`
+	// Coverage is covered/expected targets, such as 3/3.
+	Coverage string `json:"coverage,omitempty"`
+	// LastGoodSpec is the spec in use while the present one is not accepted, so
+	// that a restart keeps it.
+	//
+	// +kubebuilder:pruning:PreserveUnknownFields
+	LastGoodSpec *runtime.RawExtension `json:"lastGoodSpec,omitempty"`
 }
