@@ -96,7 +96,8 @@ func (w *Window) Wanted(scraped labels.Labels) bool {
 
 // SetTargets makes targets those of the source. A target that is not among
 // them departs at the time given: its instants end, its rows stay until they
-// leave the retention.
+// leave the retention. One that is terminating when it is first seen has
+// departed until it answers, and one that Depart ended stays so, too.
 func (w *Window) SetTargets(targets []metric.Target, at int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -105,7 +106,11 @@ func (w *Window) SetTargets(targets []metric.Target, at int64) {
 		listed[d.ID] = true
 	}
 	for id, t := range w.targets {
-		if !listed[id] && !t.departed {
+		if listed[id] {
+			continue
+		}
+		t.ended = false
+		if !t.departed {
 			t.depart(at)
 			w.generation++
 		}
@@ -113,11 +118,14 @@ func (w *Window) SetTargets(targets []metric.Target, at int64) {
 	for _, d := range targets {
 		t, ok := w.targets[d.ID]
 		if !ok {
-			t = w.heir(d)
+			t = w.heir(d, listed)
+			t.ended = d.Terminating
+			t.departed = t.departed || t.ended
 			w.targets[d.ID] = t
 			w.generation++
 		}
-		if t.departed {
+		t.ended = t.ended && d.Terminating
+		if t.departed && !t.ended {
 			t.departed = false
 			w.generation++
 		}
@@ -128,7 +136,7 @@ func (w *Window) SetTargets(targets []metric.Target, at int64) {
 		t.Target = d
 	}
 	for id, t := range w.targets {
-		if t.departed && t.newest() < at-w.retention {
+		if t.departed && !listed[id] && t.newest() < at-w.retention {
 			delete(w.targets, id)
 			w.generation++
 		}
@@ -137,14 +145,30 @@ func (w *Window) SetTargets(targets []metric.Target, at int64) {
 
 // heir returns the rows for a new target: those of a departed one with the
 // same labels, whose series it continues, or none.
-func (w *Window) heir(d metric.Target) *target {
+func (w *Window) heir(d metric.Target, listed map[string]bool) *target {
 	for id, t := range w.targets {
-		if t.departed && !w.results && labels.Equal(t.Labels, d.Labels) {
+		if t.departed && !listed[id] && !w.results && labels.Equal(t.Labels, d.Labels) {
 			delete(w.targets, id)
 			return t
 		}
 	}
 	return &target{Target: d, bare: w.results, byName: map[string][]*column{}}
+}
+
+// Depart ends a target that is still listed, such as that of a terminating pod
+// that does not answer any more: it departs at the time given, and is there
+// again from its next Append on. It reports whether the target was there.
+func (w *Window) Depart(id string, at int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := w.targets[id]
+	if t == nil || t.departed {
+		return false
+	}
+	t.depart(at)
+	t.ended = true
+	w.generation++
+	return true
 }
 
 // Clear drops all rows; targets and wants stay.
@@ -167,17 +191,22 @@ func (w *Window) Drop(id string) {
 	}
 }
 
-// Append adds a scrape of a target. A batch that is not newer than the
-// target's newest row, or whose target is gone, is refused with an error.
+// Append adds a scrape of a target; one that Depart ended is there again. A
+// batch that is not newer than the target's newest row, or whose target is gone,
+// is refused with an error.
 func (w *Window) Append(id string, b metric.Batch) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	t, ok := w.targets[id]
-	if !ok || t.departed {
+	if !ok || t.departed && !t.ended {
 		return fmt.Errorf("target %s is gone", id)
 	}
 	if len(t.t) > 0 && b.Time <= t.newest() {
 		return fmt.Errorf("scrape of %s at %d ms is not newer than the one before at %d ms", id, b.Time, t.newest())
+	}
+	if t.ended {
+		t.ended, t.departed = false, false
+		w.generation++
 	}
 	if t.append(b, b.Time-w.retention) {
 		w.generation++
@@ -200,6 +229,20 @@ func (w *Window) Coverage(at int64) (covered, expected int) {
 		}
 	}
 	return covered, expected
+}
+
+// Targets counts the targets that are there, expected or not: those that were
+// listed last and have not departed.
+func (w *Window) Targets() int {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	n := 0
+	for _, t := range w.targets {
+		if !t.departed {
+			n++
+		}
+	}
+	return n
 }
 
 func (w *Window) covered(t *target, at int64) bool {
@@ -237,6 +280,8 @@ type target struct {
 	metric.Target
 	bare     bool // its series have the labels of the batch and no others
 	departed bool
+	// ended: it is listed and has departed all the same, until it answers.
+	ended bool
 	// first is the time of the first row ever.
 	first int64
 	// wantsSince is the newest row's time when the wants last changed: of rows
@@ -268,7 +313,7 @@ type column struct {
 
 // empty returns the target without rows.
 func (t *target) empty() *target {
-	return &target{Target: t.Target, bare: t.bare, departed: t.departed, byName: map[string][]*column{}}
+	return &target{Target: t.Target, bare: t.bare, departed: t.departed, ended: t.ended, byName: map[string][]*column{}}
 }
 
 func (t *target) newest() int64 {

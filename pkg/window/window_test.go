@@ -240,6 +240,81 @@ func TestATargetThatReturnsOrIsReplacedGoesOn(t *testing.T) {
 `)
 }
 
+// coverage prints targets, covered and expected ones at a time.
+func (f *feed) coverage(at int64) string {
+	covered, expected := f.w.Coverage(at)
+	return fmt.Sprintf("%d targets, %d of %d", f.w.Targets(), covered, expected)
+}
+
+func TestATerminatingTargetIsThereUntilItStopsAnswering(t *testing.T) {
+	t.Parallel()
+	instant, ranged := &metric.Selector{Name: "x"}, &metric.Selector{Name: "x", Range: 60 * second}
+	f := newFeed(t, 5*second, *instant, *ranged)
+	v := NewView(Covered, Part{Window: f.w})
+	leaving := endpoint("a")
+	list := func(at int64, terminating bool) {
+		leaving.Terminating = terminating
+		f.w.SetTargets([]metric.Target{leaving, endpoint("b")}, at)
+	}
+	coverage := func(at int64, want string) {
+		t.Helper()
+		if got := f.coverage(at); got != want {
+			t.Errorf("at %d s: %s, want %s", at/second, got, want)
+		}
+	}
+	list(0, false)
+	f.scrape("a", 5*second, map[string]float64{"x": 1})
+	f.scrape("b", 5*second, map[string]float64{"x": 2})
+	list(10*second, true)
+	f.scrape("a", 10*second, map[string]float64{"x": 3})
+	f.scrape("b", 10*second, map[string]float64{"x": 4})
+	coverage(10*second, "2 targets, 2 of 2")
+
+	list(15*second, true)
+	f.scrape("b", 15*second, map[string]float64{"x": 5})
+	if !f.w.Depart("a", 15*second) || f.w.Depart("a", 15*second) || f.w.Depart("z", 15*second) {
+		t.Error("Depart does not say whether the target was there")
+	}
+	const gone = `{__name__="x", instance="a"} 5:1 10:3 14:-
+{__name__="x", instance="b"} 5:2 10:4 15:5
+`
+	coverage(15*second, "1 targets, 1 of 1")
+	f.expect(v, 15*second, ranged, gone)
+	list(20*second, true)
+	coverage(15*second, "1 targets, 1 of 1")
+	f.expect(v, 15*second, ranged, gone)
+
+	f.scrape("a", 20*second, map[string]float64{"x": 6})
+	coverage(20*second, "2 targets, 2 of 2")
+	f.w.Depart("a", 25*second)
+	list(600*second, true)
+	coverage(600*second, "1 targets, 0 of 1") // it is not forgotten while it is listed
+	list(605*second, false)
+	coverage(605*second, "2 targets, 0 of 2")
+
+	list(610*second, true)
+	f.w.Depart("a", 610*second)
+	f.w.SetTargets([]metric.Target{endpoint("b")}, 615*second)
+	if err := f.w.Append("a", metric.Batch{Time: 620 * second, Table: f.tables["a"]}); err == nil {
+		t.Error("what is not listed any more was scraped")
+	}
+}
+
+func TestATargetFirstSeenTerminatingCountsFromItsFirstAnswerOn(t *testing.T) {
+	t.Parallel()
+	f := newFeed(t, 5*second, metric.Selector{Name: "x"})
+	leaving := endpoint("a")
+	leaving.Terminating = true
+	f.w.SetTargets([]metric.Target{leaving}, 0)
+	if got := f.coverage(0); got != "0 targets, 0 of 0" {
+		t.Error(got)
+	}
+	f.scrape("a", 5*second, map[string]float64{"x": 1})
+	if got := f.coverage(5 * second); got != "1 targets, 1 of 1" {
+		t.Error(got)
+	}
+}
+
 func TestASilentTargetIsLeftOutOnceItIsNotCovered(t *testing.T) {
 	t.Parallel()
 	sel := &metric.Selector{Name: "x"}
