@@ -1,6 +1,7 @@
 package scrape
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -28,6 +29,17 @@ func TestBadCredentials(t *testing.T) {
 	f(bearer(write(t, dir, "large", strings.Repeat("s3cr3t", 1<<14))), "no credentials: credentialsFile: DIR/large is larger than 64Ki: is it the right file?")
 	f(Config{BasicAuth: &BasicAuth{Username: "me", PasswordFile: dir + "/none"}},
 		"no credentials: passwordFile: DIR/none: no such file or directory: is it mounted, and the path right?")
+
+	memory := func(value string, err error) Config {
+		return Config{Authorization: &Authorization{Credentials: func() ([]byte, error) { return []byte(value), err }}}
+	}
+	f(memory("s3cr3t", errors.New("there is no Secret kong")), "no credentials: credentials: there is no Secret kong")
+	f(memory(" \n", nil), "no credentials: credentials: the value is empty: is the secret filled in?")
+	f(memory("s3cr3t\ns3cr3t", nil),
+		"no credentials: credentials: the value holds more than one line, or bytes that a header cannot have: keep just the credentials in it")
+	f(memory(strings.Repeat("s3cr3t", 1<<14), nil), "no credentials: credentials: larger than 64Ki: is it the right key?")
+	f(Config{BasicAuth: &BasicAuth{Username: "me", Password: func() ([]byte, error) { return nil, nil }}},
+		"no credentials: password: the value is empty: is the secret filled in?")
 }
 
 func TestNewErrors(t *testing.T) {
@@ -49,10 +61,15 @@ func TestNewErrors(t *testing.T) {
 	f(Config{BasicAuth: &BasicAuth{Username: "me"}}, "basicAuth has no passwordFile: name the file that holds the password")
 	f(Config{BasicAuth: &BasicAuth{Username: "me:you", PasswordFile: junk}},
 		"the username of basicAuth holds a colon, which HTTP does not allow: use another user")
+	nothing := func() ([]byte, error) { return nil, errors.New("not there yet") }
+	f(Config{Authorization: &Authorization{CredentialsFile: junk, Credentials: nothing}}, "authorization has both credentials and credentialsFile: remove one of them")
+	f(Config{BasicAuth: &BasicAuth{PasswordFile: junk, Password: nothing}}, "basicAuth has both password and passwordFile: remove one of them")
+	f(Config{TLS: &TLS{CAFile: junk, CA: nothing}}, "both ca and caFile are given: remove one of them")
+	f(Config{TLS: &TLS{Cert: nothing}}, "the client's certificate is given without its key: give both or none")
 	f(Config{TLS: &TLS{CAFile: dir + "/none"}}, "caFile: DIR/none: no such file or directory: is it mounted, and the path right?")
 	f(Config{TLS: &TLS{CAFile: junk}}, "caFile: DIR/junk holds no certificate: it must be PEM, with BEGIN CERTIFICATE")
-	f(Config{TLS: &TLS{CertFile: junk}}, "certFile is given without keyFile: give both or none")
-	f(Config{TLS: &TLS{KeyFile: junk}}, "keyFile is given without certFile: give both or none")
+	f(Config{TLS: &TLS{CertFile: junk}}, "the client's certificate is given without its key: give both or none")
+	f(Config{TLS: &TLS{KeyFile: junk}}, "the client's key is given without its certificate: give both or none")
 	f(Config{TLS: &TLS{CertFile: dir + "/none", KeyFile: junk}}, "certFile: DIR/none: no such file or directory: is it mounted, and the path right?")
 	f(Config{TLS: &TLS{CertFile: junk, KeyFile: dir + "/none"}}, "keyFile: DIR/none: no such file or directory: is it mounted, and the path right?")
 	f(Config{TLS: &TLS{CertFile: junk, KeyFile: junk}}, "certFile DIR/junk and keyFile DIR/junk are no pair: "+

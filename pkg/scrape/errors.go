@@ -128,7 +128,7 @@ func tlsCure(err error) string {
 	)
 	switch {
 	case errors.As(err, &authority):
-		return "set tlsConfig.caFile to the authority that signed the certificate"
+		return "set tlsConfig.ca, in files caFile, to the authority that signed the certificate"
 	case errors.As(err, &host):
 		return "set tlsConfig.serverName to a name that the certificate has"
 	case errors.As(err, &invalid):
@@ -139,6 +139,20 @@ func tlsCure(err error) string {
 	return "see tlsConfig, and what the target wants"
 }
 
+// destination says where a redirect leads, without what its query or its user hold.
+func destination(location string) string {
+	u, err := url.Parse(location)
+	switch {
+	case err != nil:
+		return "elsewhere"
+	case u.Host == "":
+		return fmt.Sprintf("to the path %q", shorten(u.Path))
+	case u.Scheme == "":
+		return fmt.Sprintf("to the host %q, path %q", shorten(u.Host), shorten(u.Path))
+	}
+	return fmt.Sprintf("to %s on the host %q, path %q", shorten(u.Scheme), shorten(u.Host), shorten(u.Path))
+}
+
 // statusError returns the error of an answer that is not 200.
 func statusError(response *http.Response) error {
 	code := response.StatusCode
@@ -146,11 +160,8 @@ func statusError(response *http.Response) error {
 	case code == http.StatusOK:
 		return nil
 	case code >= 300 && code < 400 && response.Header.Get("Location") != "":
-		location := "elsewhere"
-		if u, err := url.Parse(response.Header.Get("Location")); err == nil {
-			location = fmt.Sprintf("to the path %q", shorten(u.Path))
-		}
-		return &Error{Reason: ReasonRedirect, what: fmt.Sprintf("status %d redirects %s, which is not followed: put the final path into the source", code, location)}
+		return &Error{Reason: ReasonRedirect, what: fmt.Sprintf("status %d redirects %s, which is not followed: %s",
+			code, destination(response.Header.Get("Location")), "let the source name the final scheme, port and path")}
 	}
 	cure := "see the target's log"
 	switch code {

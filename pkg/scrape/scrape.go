@@ -4,7 +4,8 @@
 // What it asks for, and what it puts up with:
 //
 //   - One GET, HTTP/1.1 over a connection that is kept. Redirects are not
-//     followed, and the proxy settings of the environment are not used.
+//     followed, because a target could point anywhere with them, and the proxy
+//     settings of the environment are not used.
 //   - The whole scrape ends at Config.Timeout, whatever the target does. A body
 //     ends at Config.BodySizeLimit, unpacked, and the headers at 64 KiB.
 //   - Identity encoding unless gzip is asked for; a target that sends gzip all
@@ -75,12 +76,12 @@ type Config struct {
 
 // A Scraper scrapes the targets of one source. It is safe for concurrent use.
 type Scraper struct {
-	config    Config
-	header    http.Header     // without credentials
-	transport *http.Transport // not an http.Client: no redirects, no cookies, no URLs in errors
-	bodies    sync.Pool       // of *[]byte
-	unzips    sync.Pool       // of *gzip.Reader
-	size      atomic.Int64    // of the last body
+	config Config
+	header http.Header                 // without credentials
+	kept   atomic.Pointer[connections] // not an http.Client: no redirects, no cookies, no URLs in errors
+	bodies sync.Pool                   // of *[]byte
+	unzips sync.Pool                   // of *gzip.Reader
+	size   atomic.Int64                // of the last body
 }
 
 // A Protocol is a format of an exposition, by Prometheus's name.
@@ -110,7 +111,7 @@ var mediaTypes = map[Protocol]string{
 }
 
 // New returns a Scraper. It reads the TLS files to report what is wrong with
-// them, but not the credentials.
+// them, but neither the credentials nor what is in memory.
 func New(c Config) (*Scraper, error) {
 	if c.Timeout <= 0 {
 		c.Timeout = DefaultTimeout
@@ -129,15 +130,17 @@ func New(c Config) (*Scraper, error) {
 	if err := checkCredentials(c.Authorization, c.BasicAuth); err != nil {
 		return nil, err
 	}
-	if _, err := c.TLS.load(c.Now); err != nil {
+	if err := c.TLS.check(c.Now); err != nil {
 		return nil, err
 	}
-	return &Scraper{config: c, header: header(c), transport: newTransport(c)}, nil
+	s := &Scraper{config: c, header: header(c)}
+	s.kept.Store(&connections{Transport: newTransport(c)})
+	return s, nil
 }
 
 // Close closes the connections that are kept. Scrapes that run, or that follow,
 // are not disturbed.
-func (s *Scraper) Close() { s.transport.CloseIdleConnections() }
+func (s *Scraper) Close() { s.kept.Load().CloseIdleConnections() }
 
 // header returns what every request says.
 func header(c Config) http.Header {
@@ -250,7 +253,7 @@ func (s *Scraper) request(ctx context.Context, target string) (*http.Request, er
 // fetch sends a request and reads the body, unpacked, into buf. It returns the
 // content type.
 func (s *Scraper) fetch(request *http.Request, buf *[]byte) (string, error) {
-	response, err := s.transport.RoundTrip(request)
+	response, err := s.connections().RoundTrip(request)
 	if err != nil {
 		return "", s.transportError(request.Context(), err, "before the answer began")
 	}

@@ -8,12 +8,14 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"log"
 	"math/big"
 	"net"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -55,7 +57,7 @@ func TestTLS(t *testing.T) {
 		{"by name", plain, "kong.gateways", Config{TLS: &TLS{CAFile: caFile, ServerName: "kong.gateways"}, Now: at(noon)}, ""},
 		{"mutual", mutual, "127.0.0.1", Config{TLS: &TLS{CAFile: caFile, CertFile: certFile, KeyFile: keyFile}, Now: at(noon)}, ""},
 		{"no authority", plain, "127.0.0.1", Config{Now: at(noon)},
-			"no trusted connection, set tlsConfig.caFile to the authority that signed the certificate: " +
+			"no trusted connection, set tlsConfig.ca, in files caFile, to the authority that signed the certificate: " +
 				"tls: failed to verify certificate: x509: certificate signed by unknown authority..."},
 		{"wrong host name", plain, "kong.gateways", Config{TLS: &TLS{CAFile: caFile}, Now: at(noon)},
 			"no trusted connection, set tlsConfig.serverName to a name that the certificate has: tls: failed to verify certificate: x509: ..."},
@@ -109,7 +111,7 @@ func TestTLSFilesAreReadAnew(t *testing.T) {
 		_, err := s.Scrape(t.Context(), server, exposition.NewParser(exposition.Options{}))
 		return err
 	}
-	checkError(t, scrape(), ReasonTLS, "no trusted connection, set tlsConfig.caFile...")
+	checkError(t, scrape(), ReasonTLS, "no trusted connection, set tlsConfig.ca, in files caFile...")
 	write(t, dir, "ca.pem", ca.pem)
 	if err := scrape(); err != nil {
 		t.Error(err)
@@ -117,6 +119,60 @@ func TestTLSFilesAreReadAnew(t *testing.T) {
 	s.Close()
 	write(t, dir, "ca.pem", "junk")
 	checkError(t, scrape(), ReasonTLS, "no TLS connection: caFile: "+dir+"/ca.pem holds no certificate: it must be PEM, with BEGIN CERTIFICATE")
+}
+
+// TestTLSInMemory: what is in memory is used, and a connection is not kept beyond
+// a change of it; where it cannot be read, what there is goes on.
+func TestTLSInMemory(t *testing.T) {
+	t.Parallel()
+	ca, other := newAuthority(t), newAuthority(t)
+	certificate, key := ca.issue(t, "127.0.0.1")
+	server := serveTLS(t, certificate, key, func(c *tls.Config) {
+		c.ClientAuth = tls.RequireAndVerifyClientCert
+		c.ClientCAs = x509.NewCertPool()
+		c.ClientCAs.AppendCertsFromPEM([]byte(ca.pem))
+	})
+	var values sync.Map
+	material := func(name string) Material {
+		return func() ([]byte, error) {
+			v, ok := values.Load(name)
+			if !ok {
+				return nil, fmt.Errorf("there is no Secret %s", name)
+			}
+			return []byte(v.(string)), nil
+		}
+	}
+	s := scraper(t, Config{
+		TLS: &TLS{CA: material("ca"), Cert: material("cert"), Key: material("key")},
+		Now: func() time.Time { return noon },
+	})
+	scrape := func() error {
+		_, err := s.Scrape(t.Context(), server, exposition.NewParser(exposition.Options{}))
+		return err
+	}
+	checkError(t, scrape(), ReasonTLS, "no TLS connection: ca: there is no Secret ca")
+	values.Store("ca", ca.pem)
+	values.Store("cert", certificate)
+	values.Store("key", "s3cr3t")
+	checkError(t, scrape(), ReasonTLS, "no TLS connection: cert and key are no pair: tls: failed to find any PEM data in key input: give a certificate and its key, both PEM")
+	values.Store("key", key)
+	if err := scrape(); err != nil {
+		t.Error(err)
+	}
+	values.Delete("ca")
+	if err := scrape(); err != nil {
+		t.Errorf("the connection that there is does not go on: %v", err)
+	}
+	values.Store("ca", other.pem)
+	checkError(t, scrape(), ReasonTLS, "no trusted connection, set tlsConfig.ca, in files caFile...")
+	values.Store("ca", "s3cr3t")
+	checkError(t, scrape(), ReasonTLS, "no TLS connection: ca: the value holds no certificate: it must be PEM, with BEGIN CERTIFICATE")
+	values.Store("ca", strings.Repeat("s3cr3t", maxCertificate/6+1))
+	checkError(t, scrape(), ReasonTLS, "no TLS connection: ca: larger than 4Mi: is it the right key?")
+	values.Store("ca", ca.pem)
+	if err := scrape(); err != nil {
+		t.Error(err)
+	}
 }
 
 // serveTLS returns the URL of a server with a certificate.
