@@ -32,6 +32,15 @@ const (
 // A GatewaySource says whose statistics are scraped, and how.
 //
 // +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Namespaced,path=gatewaysources,shortName=gws,categories=gaugeway
+// +kubebuilder:metadata:labels="app.kubernetes.io/name=gaugeway"
+// +kubebuilder:printcolumn:name="Targets",type=string,JSONPath=`.status.targets`,description="Covered and expected targets."
+// +kubebuilder:printcolumn:name="Accepted",type=string,JSONPath=`.status.conditions[?(@.type=="Accepted")].status`,description="Whether the source as it is now is in use."
+// +kubebuilder:printcolumn:name="Fresh",type=string,JSONPath=`.status.conditions[?(@.type=="Fresh")].status`,description="Whether targets answer."
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Interval",type=string,JSONPath=`.spec.interval`,priority=1
+// +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Accepted")].message`,priority=1
 type GatewaySource struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -53,6 +62,12 @@ type GatewaySourceList struct {
 
 // GatewaySourceSpec says what is scraped and how. Its field names are those of
 // the Prometheus operator's PodMonitor.
+//
+// +kubebuilder:validation:XValidation:rule="[has(self.pods), has(self.service), has(self.static)].exists_one(given, given)",message="write exactly one of pods, service and static to say what to scrape"
+// +kubebuilder:validation:XValidation:rule="!has(self.static) || !has(self.scheme)",message="static URLs have their own scheme; remove scheme"
+// +kubebuilder:validation:XValidation:rule="!has(self.scrapeTimeout) || duration(self.scrapeTimeout) <= (has(self.interval) ? duration(self.interval) : duration('5s'))",message="scrapeTimeout is longer than the interval (default 5s); shorten it or lengthen the interval"
+// +kubebuilder:validation:XValidation:rule="!has(self.tlsConfig) || has(self.static) || (has(self.scheme) && self.scheme == 'https')",message="tlsConfig would not be used with http; write scheme: https or remove it"
+// +kubebuilder:validation:XValidation:rule="!has(self.authorization) || !has(self.basicAuth)",message="a request has one Authorization header; remove authorization or basicAuth"
 type GatewaySourceSpec struct {
 	// Exactly one of Pods, Service and Static says what is scraped.
 
@@ -68,35 +83,49 @@ type GatewaySourceSpec struct {
 	// Scheme to scrape pods with: http, the default, or https. Static URLs have their own.
 	Scheme Scheme `json:"scheme,omitempty"`
 	// Interval between two scrapes: 1s to 5m. Default 5s.
+	//
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('5m')",message="out of range; choose 1s to 5m, such as 5s"
 	Interval *metav1.Duration `json:"interval,omitempty"`
 	// ScrapeTimeout is how long an endpoint may take: at most the interval.
 	// Default 2s, or the interval where that is shorter.
+	//
+	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",message="not longer than 0; choose a time up to the interval, such as 2s"
 	ScrapeTimeout *metav1.Duration `json:"scrapeTimeout,omitempty"`
 	// Params are added to the query of each URL.
+	//
+	// +kubebuilder:validation:MaxProperties=64
+	// +kubebuilder:validation:XValidation:rule="self.all(name, name != '')",message="a parameter needs a name; write name: [value]"
 	Params map[string][]string `json:"params,omitempty"`
 	// Format of the body: Auto (Prometheus text or OpenMetrics by content type) or StubStatus.
 	Format Format `json:"format,omitempty"`
 	// ScrapeProtocols are the formats to ask for, the preferred one first. Default:
 	// OpenMetrics, then Prometheus text. PrometheusProto alone has native histograms.
+	//
+	// +kubebuilder:validation:MaxItems=5
+	// +listType=set
 	ScrapeProtocols []ScrapeProtocol `json:"scrapeProtocols,omitempty"`
-	// TLSConfig for https URLs; without it the system's roots are trusted. It
-	// needs at least one https URL.
+	// TLSConfig for https; without it the system's roots are trusted. It needs
+	// scheme https, or a static https URL.
 	TLSConfig *TLSConfig `json:"tlsConfig,omitempty"`
-	// Authorization sends an Authorization header with credentials read from a
-	// file. It excludes BasicAuth.
+	// Authorization sends an Authorization header. It excludes BasicAuth.
 	Authorization *Authorization `json:"authorization,omitempty"`
-	// BasicAuth sends a user name and a password read from a file. It excludes
-	// Authorization.
+	// BasicAuth sends a user name and a password. It excludes Authorization.
 	BasicAuth *BasicAuth `json:"basicAuth,omitempty"`
 	// EnableCompression asks for gzip. Default false: inside a cluster,
 	// unpacking costs more than the bytes.
 	EnableCompression *bool `json:"enableCompression,omitempty"`
 	// BodySizeLimit is the largest body that is read, in bytes, unpacked: 1Ki
 	// to 1Gi. Default 64Mi.
+	//
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 1024 && self <= 1073741824 : isQuantity(self) && quantity(self).compareTo(quantity('1Ki')) >= 0 && quantity(self).compareTo(quantity('1Gi')) <= 0",message="out of range; choose 1Ki to 1Gi, such as 64Mi (m means thousandths, Mi 1048576)"
 	BodySizeLimit *resource.Quantity `json:"bodySizeLimit,omitempty"`
 
 	// AllowedNamespaces may use this source beyond its own namespace, which
 	// always may and is not listed.
+	//
+	// +kubebuilder:validation:MaxItems=256
+	// +listType=map
+	// +listMapKey=name
 	AllowedNamespaces []AllowedNamespace `json:"allowedNamespaces,omitempty"`
 }
 
@@ -114,21 +143,37 @@ const (
 // PodTargets are the pods that a selector matches.
 type PodTargets struct {
 	// Selector of the pods by their labels. An empty one matches every pod of the namespace.
+	//
+	// +kubebuilder:validation:XValidation:rule="!has(self.matchExpressions) || self.matchExpressions.all(e, e.operator in ['In', 'NotIn'] ? has(e.values) && size(e.values) > 0 : e.operator in ['Exists', 'DoesNotExist'] && (!has(e.values) || size(e.values) == 0))",message="not a selector; operators are In and NotIn with values, Exists and DoesNotExist without"
 	Selector metav1.LabelSelector `json:"selector"`
 	// Port of the pod: the name of a container's port, or its number.
+	//
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 1 && self <= 65535 : self.matches('^[a-z0-9]+(-[a-z0-9]+)*$') && self.matches('[a-z]') && size(self) <= 15",message="not a port; write 1 to 65535 without quotes or the name of a port, such as metrics"
 	Port intstr.IntOrString `json:"port"`
 	// Path of the statistics; default /metrics.
+	//
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:XValidation:rule="self.matches('^/([^/?#[:space:]][^?#[:space:]]*)?$')",message="not a path; begin with one /, such as /metrics, and put a query into params"
 	Path string `json:"path,omitempty"`
 }
 
 // ServiceTargets are the pods behind a Service.
 type ServiceTargets struct {
 	// Name of the Service.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 	Name string `json:"name"`
 	// Port: the name or the number of one of the Service's ports, or the name or
 	// number of a port of the pods that the Service does not have.
+	//
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 1 && self <= 65535 : self.matches('^[a-z0-9]+(-[a-z0-9]+)*$') && self.matches('[a-z]') && size(self) <= 15",message="not a port; write 1 to 65535 without quotes or the name of a port, such as metrics"
 	Port intstr.IntOrString `json:"port"`
 	// Path of the statistics; default /metrics.
+	//
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:XValidation:rule="self.matches('^/([^/?#[:space:]][^?#[:space:]]*)?$')",message="not a path; begin with one /, such as /metrics, and put a query into params"
 	Path string `json:"path,omitempty"`
 }
 
@@ -158,11 +203,14 @@ const (
 	PrometheusText0_0_4  ScrapeProtocol = "PrometheusText0.0.4"
 )
 
-// StaticTargets are endpoints given by URL. Only files may use them.
+// StaticTargets are endpoints given by URL.
 type StaticTargets struct {
 	// URLs, http or https, each with its path and each once. At least one.
 	//
 	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:items:Pattern=`^https?://[^\s#]+$`
+	// +kubebuilder:validation:items:MaxLength=2048
+	// +listType=set
 	URLs []string `json:"urls"`
 }
 
@@ -170,6 +218,9 @@ type StaticTargets struct {
 // for configuration files, where a relative path is relative to the folder of
 // the file that names it; references are for the cluster, and are to the
 // source's own namespace.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.caFile) && !has(self.certFile) && !has(self.keyFile)",message="a cluster's objects may not name files; use ca, cert and keySecret: {name: ..., key: ...}"
+// +kubebuilder:validation:XValidation:rule="has(self.cert) == has(self.keySecret)",message="a client certificate needs its key and the other way round; write both of cert and keySecret or neither"
 type TLSConfig struct {
 	// CA holds the certificates that are trusted instead of the system's roots.
 	CA *SecretOrConfigMap `json:"ca,omitempty"`
@@ -186,10 +237,18 @@ type TLSConfig struct {
 	ServerName string `json:"serverName,omitempty"`
 }
 
-// Authorization is a header `Authorization: <type> <credentials>`.
+// Authorization is a header `Authorization: <type> <credentials>`. Exactly one
+// of Credentials and CredentialsFile.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.credentialsFile)",message="a cluster's objects may not name files; name the key of a Secret in credentials: {name: ..., key: ...}"
+// +kubebuilder:validation:XValidation:rule="has(self.credentials) || has(self.credentialsFile)",message="there is nothing to send; name the key of a Secret in credentials: {name: ..., key: ...}"
 type Authorization struct {
 	// Type of the credentials, one word; default Bearer. Basic is refused:
 	// BasicAuth does that.
+	//
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9-]+$`
+	// +kubebuilder:validation:XValidation:rule="self.lowerAscii() != 'basic'",message="Basic would need encoded credentials; use basicAuth: {username: ..., password: {name: ..., key: ...}}"
 	Type string `json:"type,omitempty"`
 	// Credentials is the key of a Secret that holds the credentials. In a cluster.
 	Credentials *KeySelector `json:"credentials,omitempty"`
@@ -197,9 +256,16 @@ type Authorization struct {
 	CredentialsFile string `json:"credentialsFile,omitempty"`
 }
 
-// BasicAuth is a user name and a password.
+// BasicAuth is a user name and a password. Exactly one of Password and
+// PasswordFile.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.passwordFile)",message="a cluster's objects may not name files; name the key of a Secret in password: {name: ..., key: ...}"
+// +kubebuilder:validation:XValidation:rule="has(self.password) || has(self.passwordFile)",message="there is no password; name the key of a Secret in password: {name: ..., key: ...}"
 type BasicAuth struct {
 	// Username, without a colon.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:Pattern=`^[^:]+$`
 	Username string `json:"username"`
 	// Password is the key of a Secret that holds the password. In a cluster.
 	Password *KeySelector `json:"password,omitempty"`
@@ -210,29 +276,62 @@ type BasicAuth struct {
 // A KeySelector is a key of a Secret or a ConfigMap in the source's namespace.
 type KeySelector struct {
 	// Name of the object.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 	Name string `json:"name"`
 	// Key of its data.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`
 	Key string `json:"key"`
 }
 
 // SecretOrConfigMap is a key of one or the other.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.secret) != has(self.configMap)",message="name exactly one of secret and configMap: {name: ..., key: ...}"
 type SecretOrConfigMap struct {
-	Secret    *KeySelector `json:"secret,omitempty"`
+	// Secret that holds it.
+	Secret *KeySelector `json:"secret,omitempty"`
+	// ConfigMap that holds it.
 	ConfigMap *KeySelector `json:"configMap,omitempty"`
 }
 
 // AllowedNamespace lets a namespace use a source.
 type AllowedNamespace struct {
 	// Name of the namespace, each once.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	Name string `json:"name"`
 	// Matchers, where given, limit the series that the namespace sees: a label
 	// and the values it may have.
+	//
+	// +kubebuilder:validation:MaxProperties=32
+	// +kubebuilder:validation:XValidation:rule="self.all(name, name != '' && size(self[name]) > 0)",message="a matcher needs a label and at least one value; write label: [value] or remove it"
 	Matchers map[string][]string `json:"matchers,omitempty"`
 }
 
 // A GatewayMetric is a number that a HorizontalPodAutoscaler sees.
 //
 // +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Namespaced,path=gatewaymetrics,shortName=gwm,categories=gaugeway
+// +kubebuilder:metadata:labels="app.kubernetes.io/name=gaugeway"
+// +kubebuilder:printcolumn:name="Value",type=string,JSONPath=`.status.value`,description="The value that was answered last; written at most every 30 s."
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.status.sampleTime`,description="Age of the samples that the value was computed from."
+// +kubebuilder:printcolumn:name="Coverage",type=string,JSONPath=`.status.coverage`,description="Covered and expected targets."
+// +kubebuilder:printcolumn:name="State",type=string,JSONPath=`.status.state`,description="Fresh, Partial, Idle, Held, Substituted, Warming or Missing."
+// +kubebuilder:printcolumn:name="Accepted",type=string,JSONPath=`.status.conditions[?(@.type=="Accepted")].status`,description="Whether the metric as it is now is in use."
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.reason`,description="Why the state is not Fresh."
+// +kubebuilder:printcolumn:name="Type",type=string,JSONPath=`.spec.type`,priority=1
+// +kubebuilder:printcolumn:name="External",type=string,JSONPath=`.spec.external.name`,priority=1
+// +kubebuilder:printcolumn:name="Pods",type=string,JSONPath=`.spec.pods.name`,priority=1
+// +kubebuilder:printcolumn:name="Object",type=string,JSONPath=`.spec.object.name`,priority=1
+// +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Accepted")].message`,priority=1
 type GatewayMetric struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -253,15 +352,22 @@ type GatewayMetricList struct {
 }
 
 // GatewayMetricSpec is an expression over sources, and what to do when it has no answer.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.external) || has(self.pods) || has(self.object)",message="the metric is not served anywhere; write external: {name: ...}, pods: {name: ...} or object: {name: ..., resource: ..., label: ...}"
 type GatewayMetricSpec struct {
-	// Sources whose series the selectors span, each once. At least one.
+	// Sources whose series the selectors span, each once. At least one, at most
+	// MaxSources.
 	//
 	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:XValidation:rule="self.all(a, self.exists_one(b, a.name == b.name && (has(a.__namespace__) ? a.__namespace__ : '') == (has(b.__namespace__) ? b.__namespace__ : '')))",message="a source is listed twice, which would not count it twice; remove one"
+	// +listType=atomic
 	Sources []SourceReference `json:"sources"`
 	// Lua is the expression, at most MaxLuaBytes long.
 	//
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=8192
+	// +kubebuilder:validation:XValidation:rule="self.matches('[^[:space:]]')",message="there is nothing to evaluate; write an expression"
 	Lua string `json:"lua"`
 	// Type: Level (a latency, a ratio) or Total (adds up over targets).
 	Type MetricType `json:"type"`
@@ -284,6 +390,8 @@ type GatewayMetricSpec struct {
 	// MaxAge: an answer whose samples are older is no answer. Default 30s or
 	// three intervals of the slowest source, whichever is longer; nil stands for
 	// that. At least one interval of the slowest source.
+	//
+	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",message="not longer than 0; write how old an answer may be, such as 30s"
 	MaxAge *metav1.Duration `json:"maxAge,omitempty"`
 	// Idle: what a percentile of no observations answers. Default after 5m.
 	Idle *Idle `json:"idle,omitempty"`
@@ -294,8 +402,16 @@ type GatewayMetricSpec struct {
 // SourceReference names a GatewaySource.
 type SourceReference struct {
 	// Name of the source.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 	Name string `json:"name"`
 	// Namespace defaults to the metric's own.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	Namespace string `json:"namespace,omitempty"`
 }
 
@@ -315,13 +431,21 @@ const (
 // ExternalMetric is a name in external.metrics.k8s.io.
 type ExternalMetric struct {
 	// Name, a letter, _ or : and then letters, digits and _ . : -, because it is
-	// a segment of the API's path. One metric of a namespace may have it.
+	// a segment of the API's path. One metric of a namespace may have it. Not
+	// status and not finalize, which the API server takes for the namespace's own.
+	//
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z_:][A-Za-z0-9_.:-]*$')",message="not a metric name; begin with a letter, _ or : and go on with letters, digits and _ . : -"
+	// +kubebuilder:validation:XValidation:rule="!(self in ['status', 'finalize'])",message="the API server takes a path that ends so for the namespace's own; choose another name"
 	Name string `json:"name"`
 }
 
 // PodsMetric is a name in custom.metrics.k8s.io, of pods.
 type PodsMetric struct {
 	// Name, as that of ExternalMetric. One metric of a namespace may have it for pods.
+	//
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z_:][A-Za-z0-9_.:-]*$')",message="not a metric name; begin with a letter, _ or : and go on with letters, digits and _ . : -"
 	Name string `json:"name"`
 }
 
@@ -329,12 +453,22 @@ type PodsMetric struct {
 type ObjectMetric struct {
 	// Name, as that of ExternalMetric. One metric of a namespace may have it for
 	// the resource.
+	//
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z_:][A-Za-z0-9_.:-]*$')",message="not a metric name; begin with a letter, _ or : and go on with letters, digits and _ . : -"
 	Name string `json:"name"`
 	// Resource is a namespaced resource in the plural, with its group unless that
 	// is the core group: services, ingresses.networking.k8s.io,
 	// httproutes.gateway.networking.k8s.io. Not pods: that is what Pods is for.
+	//
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="not a resource; write its plural in lower case with its group, such as services or ingresses.networking.k8s.io"
+	// +kubebuilder:validation:XValidation:rule="self != 'pods'",message="pods are served by the metric's field pods; write pods: {name: ...} instead of object"
 	Resource string `json:"resource"`
 	// Label whose value is the object's name.
+	//
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z_][A-Za-z0-9_.:/-]*$') && self != '__name__'",message="not a label; write the one that names the object, such as service"
 	Label string `json:"label"`
 }
 
@@ -342,6 +476,8 @@ type ObjectMetric struct {
 type Idle struct {
 	// After this time without observations the answer is 0; until then it is
 	// the last value. Longer than 0.
+	//
+	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",message="not longer than 0; write how long a percentile without observations holds its last value, such as 5m"
 	After metav1.Duration `json:"after"`
 }
 
@@ -361,12 +497,21 @@ const (
 )
 
 // Missing is a policy and its parameter.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.policy) || self.policy != 'Hold' || has(self.__for__)",message="policy Hold needs an end; write for: 2m"
+// +kubebuilder:validation:XValidation:rule="!has(self.__for__) || (has(self.policy) && self.policy == 'Hold')",message="only policy Hold uses for; remove it or write policy: Hold"
+// +kubebuilder:validation:XValidation:rule="!has(self.policy) || self.policy != 'Value' || has(self.value)",message="policy Value needs the number to answer; write value: \"10\""
+// +kubebuilder:validation:XValidation:rule="!has(self.value) || (has(self.policy) && self.policy == 'Value')",message="only policy Value uses value; remove it or write policy: Value"
 type Missing struct {
 	// Policy; default Error.
-	Policy MissingPolicy `json:"policy"`
+	Policy MissingPolicy `json:"policy,omitempty"`
 	// For is how long Hold repeats the last value. Required by Hold, else absent.
+	//
+	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",message="not longer than 0; write how long to repeat the last value, such as 2m"
 	For *metav1.Duration `json:"for,omitempty"`
 	// Value is what Value answers. Required by Value, else absent.
+	//
+	// +kubebuilder:validation:XValidation:rule="type(self) == int || isQuantity(self)",message="not a number; write it in quotes, if need be with a suffix, such as \"10\" or 500m"
 	Value *resource.Quantity `json:"value,omitempty"`
 }
 
