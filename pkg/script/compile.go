@@ -55,6 +55,7 @@ func (c *checker) build(tree *syntax.Program, o Options) (*Program, error) {
 // compiled makes a program of what the checker found.
 func (c *checker) compiled(tree *syntax.Program, o Options) *Program {
 	result := c.result()
+	c.warnOfReach()
 	p := &Program{
 		name:      o.Name,
 		limits:    o.Limits,
@@ -83,6 +84,9 @@ func (c *checker) compiled(tree *syntax.Program, o Options) *Program {
 		switch {
 		case b.name == "now":
 			p.usesNow = true
+		case b.name == podOf:
+			p.mapsPods = true
+			p.builtins = append(p.builtins, b)
 		case b.run != nil:
 			p.builtins = append(p.builtins, b)
 		}
@@ -104,6 +108,27 @@ func (c *checker) compiled(tree *syntax.Program, o Options) *Program {
 	}
 	p.source = printer.Print(tree.Body)
 	return p
+}
+
+// longReach is how far back a program may read before it is warned of, in
+// milliseconds.
+const longReach = 3600 * 1000
+
+// warnOfReach warns of each place, once, that reads from very long ago.
+func (c *checker) warnOfReach() {
+	warned := map[syntax.Pos]bool{}
+	for _, w := range c.reads.wants {
+		reach := w.sel.Range + w.sel.Offset
+		if reach <= longReach || warned[w.pos] {
+			continue
+		}
+		warned[w.pos] = true
+		what := "all samples of that time are kept in memory, and a restart begins anew"
+		if w.sel.history {
+			what = "a restart forgets what was returned"
+		}
+		c.warnf(w.pos, "shorten the range or the offset to 1h or less", "it reads %s back: %s", formatDuration(reach), what)
+	}
 }
 
 // positioned makes any error an *Error.

@@ -214,6 +214,8 @@ func (b *builtin) argumentError(i int, k kinds) error {
 		cure = `keep the label le of the buckets: sum(rate(name_bucket["1m"]), by("le"))`
 	case k.only(isNumber|isNil) && p.kinds == aVector && b.family == familyAggregation:
 		cure = "aggregate vectors; numbers have math.max, math.min and operators"
+	case k.only(isNumber|isNil) && p.kinds == aVector && b.name == podOf:
+		cure = `keep the label that holds the address: sum(v, by("upstream"))`
 	case k.only(isNumber|isNil) && p.kinds.has(isVector) && !p.kinds.has(isNumber):
 		cure = "vector(x) makes a vector of a number"
 	case i == 0 && k.has(vectorish|isRange) && p.kinds.only(isNumber|isNil) && len(b.params) > 1 && b.params[1].kinds.has(isVector|isRange):
@@ -296,6 +298,7 @@ var library = newFunctionTable(
 	mathFunctions(),
 	operatorFunctions(),
 	labelFunctions(),
+	podFunctions(),
 	selectorFunctions(),
 	timeFunctions(),
 	callbackFunctions(),

@@ -215,7 +215,7 @@ func (g *generator) argument(k kinds) string {
 	case k.has(isNumber):
 		return g.pick("1", "0.5", "-3", "1e300", "0/0", "math.huge", "nil", g.local())
 	case k.has(isString):
-		return g.pick(`"pod"`, `"a"`, `"1m"`, `"%5.2f %s"`, `""`, `"(.*)"`, g.local())
+		return g.pick(`"pod"`, `"a"`, `"1m"`, `"%5.2f %s"`, `""`, `"(.*)"`, `"upstream"`, g.local())
 	case k.has(isFunction):
 		return g.pick("function(a, b) return "+g.expr()+" end", "function(a, b) return a end", "error", g.local())
 	case k.has(isGrouping):
@@ -229,7 +229,7 @@ func (g *generator) argument(k kinds) string {
 }
 
 func (g *generator) selector() string {
-	name := g.pick("queue_length", "requests_total", "latency_seconds", "native_seconds", "up", "none", "self", `metric"checkout-rps"`, `series"in_flight"`)
+	name := g.pick("queue_length", "requests_total", "latency_seconds", "native_seconds", "up", "upstream_requests", "none", "self", `metric"checkout-rps"`, `series"in_flight"`)
 	return name + g.pick("", "", `{pod="a"}`, `{code=re"5..", pod={neq"b"}}`, "{pod="+g.local()+"}")
 }
 

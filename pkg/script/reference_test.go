@@ -20,6 +20,10 @@ func gateway() Env {
 		newSeries(`up{pod="b",source="kong"}`, flat(rows, 1)...),
 		newSeries(`queue_length{pod="a",source="kong"}`, 2, 3, 4, 3, 2, 1, 2, 3, 4, 5, 4, 3, 3),
 		newSeries(`queue_length{pod="b",source="kong"}`, counter(rows, 1, 0.25)...),
+		newSeries(`upstream_requests{pod="a",upstream="10.0.0.7:8000"}`, flat(rows, 3)...),
+		newSeries(`upstream_requests{pod="a",upstream="10.0.0.9:8000"}`, flat(rows, 5)...),
+		newSeries(`upstream_requests{pod="b",upstream="10.0.0.7:8000"}`, flat(rows, 4)...),
+		newSeries(`upstream_requests{pod="b",upstream="192.0.2.1:8000"}`, flat(rows, 9)...),
 		newSeries(`in_flight{pod="a"}`, flat(rows, 7)...),
 		newSeries(`in_flight{pod="b"}`, flat(rows, 0)...),
 		newSeries(`requests_total{pod="a",code="200"}`, counter(rows, 100, 10)...),
@@ -34,6 +38,7 @@ func gateway() Env {
 		nativeSeries(`native_seconds{pod="a"}`, rows),
 		nativeSeries(`native_seconds{pod="b"}`, rows),
 	)
+	env.PodOf, env.Namespace = Addresses{"10.0.0.7": "checkout-0", "10.0.0.9:8000": "checkout-1"}.Pod, "shop"
 	env.History = memory{
 		newSeries(`test`, counter(rows, 1, 1)...),
 		newSeries(`checkout-rps`, counter(rows, 10, 1)...),

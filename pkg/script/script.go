@@ -51,6 +51,9 @@ type Env struct {
 	// PodOf returns the name of the pod that has an address, host or host:port;
 	// nil knows none. pod_of calls it.
 	PodOf func(address string) (pod string, ok bool)
+	// Namespace is where PodOf's pods are: pod_of sets the label namespace to it,
+	// and removes that label where it is empty.
+	Namespace string
 }
 
 // Limits are the budgets of a program, each of one evaluation but SourceBytes
@@ -190,6 +193,7 @@ type Program struct {
 	builtins  []*builtin // in use
 	closures  bool       // there are functions in it
 	usesNow   bool
+	mapsPods  bool
 
 	wants     []want
 	reach     map[reachKey]int64 // ms back, per name, of ranges
@@ -259,6 +263,22 @@ func (p *Program) History() []HistoryWant {
 	}
 	return out
 }
+
+// Remembers reports whether the program reads what metrics returned before, and
+// where it first does: replicas that started at different times may then differ,
+// and a restart forgets.
+func (p *Program) Remembers() (line, column int, ok bool) {
+	for _, w := range p.wants {
+		if w.sel.history && (!ok || w.pos.Line < line || w.pos.Line == line && w.pos.Column < column) {
+			line, column, ok = w.pos.Line, w.pos.Column, true
+		}
+	}
+	return line, column, ok
+}
+
+// MapsPods reports whether the program calls pod_of: what it says of a pod then
+// comes from other targets, and depends on Env.PodOf.
+func (p *Program) MapsPods() bool { return p.mapsPods }
 
 // FullWindow returns the longest range and offset, in milliseconds, of the
 // functions whose result is too low until the window is filled: rate, increase,
