@@ -2,46 +2,100 @@ package provider
 
 import (
 	"fmt"
-	"math"
-	"sync/atomic"
+	"strings"
 	"time"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/metrics/pkg/apis/external_metrics"
 
 	"github.com/gaugeway/gaugeway/pkg/metric"
 )
 
 // An Answer is what the metrics APIs say about a metric at one moment.
 type Answer struct {
-	// State is that of the result; it is Missing where the API has no value
-	// although the result has one, and before the first result.
+	// State is that of the result. It is Missing before the first result, and
+	// where an API that the metric is declared for answers 503, although the
+	// result has a value and other APIs may answer.
 	State metric.State
-	// Reason says in words why there are no items; empty where there are some.
+	// Reason says in words which API has no answer and why; empty where all have
+	// one. (Result.Reason says why an answer is not Fresh.)
 	Reason string
 	// Result is the last one published; nil before the first.
 	Result *metric.Result
 	// Age of Result.Time. It is 0 where there is no such time, and negative if
 	// the clock was set back since.
 	Age time.Duration
-	// Items as the API returns them, at least one; nil where it answers 503.
-	// They are shared: read only.
-	Items []external_metrics.ExternalMetricValue
+	// Items are the elements that are answered, with their values as they are
+	// answered: scaled. They are those of the first API that answers, of
+	// external, object and pods in this order; nil where none does. They are
+	// shared: read only.
+	Items []metric.Item
 }
 
-// Answer returns what the API says about a declared metric now. There are no
-// items
+// Answer returns what the APIs say about a declared metric now. None of them
+// has an answer
 //   - before the first result, and where it is Missing or Warming;
 //   - where it is too old: Fresh, Partial and Idle results by their samples'
 //     time, and those that hold or substitute a value (or read no series) by
-//     when they were evaluated;
-//   - where an element cannot be told to an autoscaler (see [Quantity]), where
-//     all together are beyond what it can add up, or where two elements have
-//     the same labels.
+//     when they were evaluated.
+//
+// Beyond that, external.metrics.k8s.io has none where an element is undefined
+// or cannot be told to an autoscaler (see [Quantity]), where all together are
+// beyond what it can add up, or where two elements have the same labels.
+// Objects and pods go without such elements, and have no answer where none is
+// left. Several elements of one object are for metric selectors to choose from.
 func (p *Provider) Answer(e *metric.Entry) Answer {
+	answer, c := p.current(e)
+	if c == nil {
+		return answer
+	}
+	var problems []string
+	views := p.views(e, c)
+	for _, v := range views {
+		switch {
+		case v.reason == "" && answer.Items == nil:
+			answer.Items = v.items
+		case v.reason != "" && len(views) > 1:
+			problems = append(problems, v.api+": "+v.reason)
+		case v.reason != "":
+			problems = append(problems, v.reason)
+		}
+	}
+	if len(problems) > 0 {
+		answer.State, answer.Reason = metric.StateMissing, strings.Join(problems, "; ")
+	}
+	return answer
+}
+
+// A view is what one API says about a result: items or a reason.
+type view struct {
+	api    string
+	items  []metric.Item
+	reason string
+}
+
+// views returns those of the APIs that the metric is declared for.
+func (p *Provider) views(e *metric.Entry, c *conversion) []view {
+	views := make([]view, 0, 3)
+	if c.external != nil {
+		views = append(views, view{"external", c.external.shown, c.external.reason})
+	}
+	if c.object != nil {
+		reason := c.object.reason
+		if _, problem := p.kind(e.Object.Resource); problem != "" {
+			reason = problem
+		}
+		views = append(views, view{"object", c.object.shown, reason})
+	}
+	if c.pods != nil {
+		views = append(views, view{"pods", c.pods.shown, c.pods.reason})
+	}
+	return views
+}
+
+// current returns the last result as an answer, and its conversion if it is an
+// answer now, as far as that is the same for all APIs.
+func (p *Provider) current(e *metric.Entry) (Answer, *conversion) {
 	r := e.Latest()
 	if r == nil {
-		return Answer{State: metric.StateMissing, Reason: "it has not been evaluated yet"}
+		return Answer{State: metric.StateMissing, Reason: "it has not been evaluated yet"}, nil
 	}
 	now := p.clock.Now().UnixMilli()
 	answer := Answer{State: r.State, Result: r}
@@ -54,7 +108,9 @@ func (p *Provider) Answer(e *metric.Entry) Answer {
 		if answer.Reason == "" {
 			answer.Reason = "it is " + string(r.State)
 		}
-		return answer
+		return answer, nil
+	case len(r.Items) == 0 && r.Undefined != "":
+		answer.Reason = r.Undefined
 	case len(r.Items) == 0:
 		answer.Reason = "its result has no elements"
 	case ownTime(r) && answer.Age > e.MaxAge:
@@ -62,13 +118,10 @@ func (p *Provider) Answer(e *metric.Entry) Answer {
 	case milliseconds(now-r.Evaluated) > e.MaxAge:
 		answer.Reason = fmt.Sprintf("it was last evaluated %s ago, maxAge is %s", milliseconds(now-r.Evaluated), e.MaxAge)
 	default:
-		c := p.converted(e, r)
-		answer.Items, answer.Reason = c.items, c.reason
+		return answer, p.converted(e, r)
 	}
-	if answer.Items == nil {
-		answer.State = metric.StateMissing
-	}
-	return answer
+	answer.State = metric.StateMissing
+	return answer, nil
 }
 
 // ownTime reports whether the samples that the result was computed from are
@@ -79,101 +132,3 @@ func ownTime(r *metric.Result) bool {
 }
 
 func milliseconds(ms int64) time.Duration { return time.Duration(ms) * time.Millisecond }
-
-// slots remember, for each metric of the board, the last converted result. The
-// map never changes: when the board is set anew, new slots are made, and so
-// those of metrics that are gone are let go of.
-type slots struct {
-	entries []*metric.Entry // the board's, when these slots were made
-	of      map[*metric.Entry]*atomic.Pointer[conversion]
-}
-
-// A conversion is a result as the API returns it: either items or a reason.
-type conversion struct {
-	result *metric.Result
-	items  []external_metrics.ExternalMetricValue
-	reason string
-}
-
-// converted returns the conversion of a result, done once per result. Two
-// first readers at the same time may both do it, which is cheaper than a lock.
-func (p *Provider) converted(e *metric.Entry, r *metric.Result) *conversion {
-	slot := p.slot(e)
-	if slot == nil {
-		return convert(e.External, r)
-	}
-	c := slot.Load()
-	if c == nil || c.result != r {
-		c = convert(e.External, r)
-		slot.Store(c)
-	}
-	return c
-}
-
-// slot returns the slot of a metric, or nil if it is no longer on the board.
-func (p *Provider) slot(e *metric.Entry) *atomic.Pointer[conversion] {
-	entries := p.board.All()
-	current := p.slots.Load()
-	if current == nil || !same(current.entries, entries) {
-		next := &slots{entries: entries, of: make(map[*metric.Entry]*atomic.Pointer[conversion], len(entries))}
-		for _, e := range entries {
-			if current != nil && current.of[e] != nil {
-				next.of[e] = current.of[e]
-			} else {
-				next.of[e] = new(atomic.Pointer[conversion])
-			}
-		}
-		p.slots.Store(next)
-		current = next
-	}
-	return current.of[e]
-}
-
-// same reports whether a and b are one slice, not merely equal ones.
-func same(a, b []*metric.Entry) bool {
-	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
-}
-
-// convert makes the API's items of a result that has some.
-func convert(name string, r *metric.Result) *conversion {
-	c := &conversion{result: r}
-	timestamp := r.Time
-	if timestamp == 0 {
-		timestamp = r.Evaluated
-	}
-	var window *int64
-	if r.Window > 0 {
-		seconds := (r.Window + 999) / 1000
-		window = &seconds
-	}
-	items := make([]external_metrics.ExternalMetricValue, len(r.Items))
-	seen := make(map[string]bool, len(r.Items))
-	total := 0.0
-	for i, item := range r.Items {
-		value, err := Quantity(item.Value)
-		if err != nil {
-			c.reason = fmt.Sprintf("its element %s: %v", item.Labels, err)
-			return c
-		}
-		key := item.Labels.String()
-		if seen[key] {
-			c.reason = fmt.Sprintf("two of its elements have the labels %s: aggregate them in the expression", key)
-			return c
-		}
-		seen[key] = true
-		total += math.Abs(item.Value)
-		items[i] = external_metrics.ExternalMetricValue{
-			MetricName:    name,
-			MetricLabels:  item.Labels.Map(),
-			Timestamp:     metav1.NewTime(time.UnixMilli(timestamp)),
-			WindowSeconds: window,
-			Value:         value,
-		}
-	}
-	if total > MaxMagnitude {
-		c.reason = fmt.Sprintf("its elements add up to %g, more than the %g that an autoscaler can read: choose a larger unit", total, float64(MaxMagnitude))
-		return c
-	}
-	c.items = items
-	return c
-}

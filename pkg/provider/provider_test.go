@@ -11,6 +11,7 @@ import (
 	promlabels "github.com/prometheus/prometheus/model/labels"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/metrics/pkg/apis/external_metrics"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/custom-metrics-apiserver/pkg/provider"
 
@@ -49,7 +50,7 @@ func item(value float64, pairs ...string) metric.Item {
 func serve(entries ...*metric.Entry) *Provider {
 	board := new(metric.Board)
 	board.Set(entries)
-	return New(board, clocktesting.NewFakePassiveClock(now))
+	return New(Options{Board: board, Clock: clocktesting.NewFakePassiveClock(now)})
 }
 
 // get prints what the API answers: one line an item, or the error.
@@ -204,12 +205,22 @@ func TestAge(t *testing.T) {
 	}
 }
 
+// externalItem returns the first item that the API answers.
+func externalItem(t *testing.T, p *Provider, e *metric.Entry) external_metrics.ExternalMetricValue {
+	t.Helper()
+	list, err := p.GetExternalMetric(context.Background(), e.Key.Namespace, nil, provider.ExternalMetricInfo{Metric: e.External})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list.Items[0]
+}
+
 func TestItems(t *testing.T) {
 	t.Parallel()
 	f := func(r *metric.Result, timestamp time.Time, window int64) {
 		t.Helper()
 		e := entry("shop", "rps", r)
-		got := serve(e).Answer(e).Items[0]
+		got := externalItem(t, serve(e), e)
 		if !got.Timestamp.Time.Equal(timestamp) {
 			t.Errorf("timestamp is %s, want %s", got.Timestamp, timestamp)
 		}
@@ -240,7 +251,7 @@ func TestConvertedOnce(t *testing.T) {
 	a, b := entry("shop", "a", fresh(item(1))), entry("shop", "b", fresh(item(2)))
 	board := new(metric.Board)
 	board.Set([]*metric.Entry{a, b})
-	p := New(board, clocktesting.NewFakePassiveClock(now))
+	p := New(Options{Board: board, Clock: clocktesting.NewFakePassiveClock(now)})
 
 	first := p.Answer(a).Items
 	if again := p.Answer(a).Items; &again[0] != &first[0] {
@@ -253,12 +264,12 @@ func TestConvertedOnce(t *testing.T) {
 	if n := len(p.slots.Load().of); n != 1 {
 		t.Errorf("there are slots of %d metrics, want 1", n)
 	}
-	if got := p.Answer(b).Items[0].Value.String(); got != "2" {
-		t.Errorf("a metric that left the board reads %s while it is in use, want 2", got)
+	if got := p.Answer(b).Items[0].Value; got != 2 {
+		t.Errorf("a metric that left the board reads %g while it is in use, want 2", got)
 	}
 	a.Publish(fresh(item(3)))
-	if got := p.Answer(a).Items[0].Value.String(); got != "3" {
-		t.Errorf("after a new result it reads %s, want 3", got)
+	if got := p.Answer(a).Items[0].Value; got != 3 {
+		t.Errorf("after a new result it reads %g, want 3", got)
 	}
 }
 
@@ -297,7 +308,7 @@ func TestListAllExternalMetrics(t *testing.T) {
 			t.Errorf("-want +got:\n%s", diff)
 		}
 	}
-	f(New(new(metric.Board), clocktesting.NewFakePassiveClock(now)))
+	f(serve())
 	f(serve(entry("shop", "rps"), entry("bank", "rps"), entry("bank", "p95"), entry("bank", "")), "p95", "rps")
 }
 

@@ -67,7 +67,7 @@ func newCollector(board *metric.Board, answers *provider.Provider) *collector {
 		board:   board,
 		answers: answers,
 		value: prometheus.NewDesc("gaugeway_metric_value",
-			"What the metric answers, one series per item; none where it has no answer. The label item holds the item's labels.",
+			"What the metric answers, one series per item, scaled for silent targets as the API does it; none where it has no answer. The label item holds the item's labels.",
 			[]string{"namespace", "metric", "item"}, nil),
 		age: prometheus.NewDesc("gaugeway_metric_age_seconds",
 			"Age of the oldest of the newest samples that the last result was computed from, whether or not it is still an answer.",
@@ -76,7 +76,7 @@ func newCollector(board *metric.Board, answers *provider.Provider) *collector {
 			"Share of the expected targets that answered at the last evaluation; 0 where none was expected.",
 			[]string{"namespace", "metric"}, nil),
 		state: prometheus.NewDesc("gaugeway_metric_state",
-			"1 for the state that the metric is in, 0 for the others.",
+			"1 for the state that the metric is in, 0 for the others. Missing also where only one of the APIs that it is declared for has no answer.",
 			[]string{"namespace", "metric", "state"}, nil),
 	}
 }
@@ -115,10 +115,7 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 		if answer.Result.Time != 0 {
 			gauge(c.age, answer.Age.Round(time.Millisecond).Seconds(), namespace, name)
 		}
-		if answer.Items == nil {
-			continue
-		}
-		for _, item := range answer.Result.Items {
+		for _, item := range answer.Items {
 			labels := ""
 			if !item.Labels.IsEmpty() {
 				labels = item.Labels.String()

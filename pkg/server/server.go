@@ -16,13 +16,16 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/labels"
 	openapinamer "k8s.io/apiserver/pkg/endpoints/openapi"
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	"k8s.io/apiserver/pkg/server/healthz"
 	openapicommon "k8s.io/kube-openapi/pkg/common"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/custom-metrics-apiserver/pkg/apiserver"
 	openapicore "sigs.k8s.io/custom-metrics-apiserver/pkg/generated/openapi/core"
+	openapicustom "sigs.k8s.io/custom-metrics-apiserver/pkg/generated/openapi/custommetrics"
 	openapiexternal "sigs.k8s.io/custom-metrics-apiserver/pkg/generated/openapi/externalmetrics"
 
 	"github.com/gaugeway/gaugeway/pkg/metric"
@@ -51,12 +54,21 @@ type Options struct {
 	Clock clock.PassiveClock
 	// Standalone serves without a cluster; nil serves in one.
 	Standalone *Standalone
+	// Certificate is shown to clients, and followed when it changes. It goes
+	// before the files of --tls-cert-file; without either, in a cluster, one for
+	// localhost is made in memory, which no aggregator trusts. Not for Standalone.
+	Certificate dynamiccertificates.CertKeyContentProvider
+	// Pods and Kinds are those of the provider, see [provider.Options]; nil
+	// without a cluster. Running the Kinds is the caller's part.
+	Pods  func(namespace string, selector labels.Selector) ([]string, error)
+	Kinds *provider.Kinds
 
 	flags *flags
 }
 
 // AddFlags adds the flags of serving in a cluster, named as those of any
-// aggregated API server, and -v. The values are used by copies of o, too.
+// aggregated API server, and -v. The values are used by copies of o, too. Help
+// shows those of them that an installation is likely to set; all work.
 func (o *Options) AddFlags(fs *pflag.FlagSet) {
 	o.flags = newFlags()
 	o.flags.cluster.addFlags(fs)
@@ -104,9 +116,12 @@ func (s *Server) assemble(o Options) error {
 	config := genericapiserver.NewRecommendedConfig(apiserver.Codecs)
 	var err error
 	if o.Standalone != nil {
+		if err := o.flags.cluster.refuseFlags(); err != nil {
+			return err
+		}
 		s.state, err = o.Standalone.applyTo(&config.Config, o.Clock)
 	} else {
-		err = o.flags.cluster.applyTo(config)
+		err = o.flags.cluster.applyTo(config, o.Certificate)
 	}
 	s.serving = config.SecureServing
 	if err != nil {
@@ -125,17 +140,16 @@ func (s *Server) assemble(o Options) error {
 	config.EnableMetrics = false
 	config.EnableDiscovery = false
 
-	metrics := provider.New(o.Board, o.Clock)
+	metrics := provider.New(provider.Options{Board: o.Board, Clock: o.Clock, Pods: o.Pods, Kinds: o.Kinds})
 	common := apiserver.Config{GenericConfig: &config.Config}
-	s.api, err = common.Complete(nil).New(name, nil, metrics)
+	s.api, err = common.Complete(nil).New(name, metrics, metrics)
 	if err != nil {
 		return fmt.Errorf("assemble the API server: %w", err)
 	}
+	if err := completeDiscovery(s.api.GenericAPIServer); err != nil {
+		return fmt.Errorf("assemble the API server: %w", err)
+	}
 	handler := s.api.GenericAPIServer.Handler
-	// The library's own /apis has an aggregated form that it keeps empty, since
-	// names of metrics come and go; clients that ask for it would see no API at
-	// all. With the plain form alone they go on to ask each group.
-	handler.GoRestfulContainer.Add(s.api.GenericAPIServer.DiscoveryGroupManager.WebService())
 
 	self, err := selfMetrics(o.Registry, newCollector(o.Board, metrics))
 	if err != nil {
@@ -148,6 +162,7 @@ func (s *Server) assemble(o Options) error {
 // openAPIDefinitions describes the types of the API.
 func openAPIDefinitions(ref openapicommon.ReferenceCallback) map[string]openapicommon.OpenAPIDefinition {
 	definitions := openapicore.GetOpenAPIDefinitions(ref)
+	maps.Copy(definitions, openapicustom.GetOpenAPIDefinitions(ref))
 	maps.Copy(definitions, openapiexternal.GetOpenAPIDefinitions(ref))
 	return definitions
 }
