@@ -86,7 +86,7 @@ HorizontalPodAutoscaler scales on what the gateway sees.`,
 		Version:       buildVersion(),
 	}
 	root.AddCommand(
-		newServeCommand(), newEvalCommand(), newCheckCommand(), newTestCommand(), newConvertCommand(), newDocsCommand(), newDemoCommand(),
+		newServeCommand(), newEvalCommand(), newCheckCommand(), newTestCommand(), newConvertCommand(), newDocsCommand(), newDemoCommand(), newDoctorCommand(),
 	)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	return root
