@@ -37,6 +37,7 @@ type evalOptions struct {
 	output      string
 	tokenFile   string
 	caFile      string
+	pods        []string
 	limits      script.Limits
 }
 
@@ -74,6 +75,7 @@ evaluated at the time of the last scrape.`,
 	f.StringVarP(&o.output, "output", "o", "text", "text or json")
 	f.StringVar(&o.tokenFile, "bearer-token-file", "", "file with a bearer token for the endpoint")
 	f.StringVar(&o.caFile, "ca-file", "", "file with the certificate authority of the endpoint")
+	f.StringArrayVar(&o.pods, "pod", nil, "a pod that pod_of finds, ADDRESS=NAME; the address is a host or host:port")
 	addLimitFlags(f, &o.limits)
 	return cmd
 }
@@ -124,9 +126,14 @@ type evaluator struct {
 	scrapes  int
 	watch    bool
 	interval int64 // ms
+	pods     script.Addresses
 }
 
 func (o *evalOptions) compile(errOut io.Writer) (*evaluator, error) {
+	pods, err := podsByAddress(o.pods)
+	if err != nil {
+		return nil, err
+	}
 	name, source := "expression", o.expression
 	if o.programFile != "" {
 		text, err := os.ReadFile(o.programFile)
@@ -164,7 +171,21 @@ func (o *evalOptions) compile(errOut io.Writer) (*evaluator, error) {
 		format:   exposition.Format(o.format),
 		watch:    o.watch,
 		interval: o.interval.Milliseconds(),
+		pods:     pods,
 	}, nil
+}
+
+// podsByAddress reads ADDRESS=NAME.
+func podsByAddress(args []string) (script.Addresses, error) {
+	pods := script.Addresses{}
+	for _, arg := range args {
+		address, name, ok := strings.Cut(arg, "=")
+		if !ok || address == "" || name == "" {
+			return nil, fmt.Errorf("--pod %s: want ADDRESS=NAME, such as 10.0.0.1=checkout-0", arg)
+		}
+		pods[address] = name
+	}
+	return pods, nil
 }
 
 // placed prints a mistake with its place: name:line:column: message; cure.
@@ -333,7 +354,7 @@ var flagNames = strings.NewReplacer(
 // evaluate runs the program at the time of the last scrape and prints the result.
 func (ev *evaluator) evaluate(out io.Writer, output string) error {
 	ev.view.Begin(ev.now)
-	value, err := ev.program.Run(script.Env{Now: ev.now, Lookback: ev.view.Lookback(), Data: ev.view})
+	value, err := ev.program.Run(script.Env{Now: ev.now, Lookback: ev.view.Lookback(), Data: ev.view, PodOf: ev.pods.Pod})
 	var empty []string
 	for _, sel := range ev.view.Empty() {
 		empty = append(empty, sel.String())
@@ -363,6 +384,8 @@ func (ev *evaluator) printNothing(out io.Writer, value script.Value, empty []str
 		why = "nothing was observed in the window, so there is no percentile"
 	case len(empty) > 0:
 		why = "no series matches " + strings.Join(empty, ", ")
+	case ev.program.MapsPods() && len(ev.pods) == 0:
+		why = "pod_of knows no pods here: give each as --pod ADDRESS=NAME"
 	case ev.watch && value.Window > 0 && value.Window < 2*ev.interval:
 		why = fmt.Sprintf("a window of %s often holds one scrape only; widen it to two of --interval, %s, at least",
 			model.Duration(value.Window*int64(time.Millisecond)), model.Duration(2*ev.interval*int64(time.Millisecond)))

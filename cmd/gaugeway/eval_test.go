@@ -110,6 +110,11 @@ func TestEvalMessages(t *testing.T) {
 	f(exitFailed, "want text or json", "--file", one, "-e", "sum(x)", "-o", "xml")
 	f(exitFindings, "expression:1:1: there is no function summ; did you mean sum?", "--file", one, "-e", "summ(x)")
 	f(exitFailed, "connection refused", "--url", "http://127.0.0.1:1/metrics", "-e", "sum(x)")
+	const podOf = `sum(pod_of(requests, "upstream"), by("pod"))`
+	upstreams := write("upstreams.prom", "requests{upstream=\"10.0.0.7:80\"} 3\nrequests{upstream=\"10.0.0.8:80\"} 4\n") + "@3"
+	f(exitOK, "{pod=\"checkout-0\"} 3 @3.000\n", "--file", upstreams, "--pod", "10.0.0.7=checkout-0", "-e", podOf)
+	f(exitOK, "no data: pod_of knows no pods here: give each as --pod ADDRESS=NAME\n", "--file", upstreams, "-e", podOf)
+	f(exitFailed, "--pod checkout-0: want ADDRESS=NAME, such as 10.0.0.1=checkout-0", "--file", upstreams, "--pod", "checkout-0", "-e", podOf)
 }
 
 // What a failed scrape advises are flags of eval, not fields of a source.

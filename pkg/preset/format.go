@@ -26,8 +26,10 @@ type testSpec struct {
 	Interval *metav1.Duration `json:"interval"`
 	Start    string           `json:"start"`
 	Input    []inputSpec      `json:"input"`
-	History  []historySpec    `json:"history"`
-	Evaluate []evaluationSpec `json:"evaluate"`
+	// Pods are those that pod_of finds, by address.
+	Pods     map[string]string `json:"pods"`
+	History  []historySpec     `json:"history"`
+	Evaluate []evaluationSpec  `json:"evaluate"`
 }
 
 // metricSpec names a GatewayMetric in a configuration folder.

@@ -3,6 +3,7 @@ package preset
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"regexp"
 	"slices"
@@ -304,6 +305,17 @@ func (l *loader) body(path string) ([]byte, error) {
 	}
 	l.bodies[path] = body
 	return body, nil
+}
+
+// readPods takes the pods that pod_of finds.
+func (r *caseReader) readPods(pods map[string]string) {
+	for _, address := range slices.Sorted(maps.Keys(pods)) {
+		if address == "" || pods[address] == "" {
+			r.field("pods").add("an address or the name of its pod is empty", `write address: name, such as "10.0.0.1": checkout-0`)
+			return
+		}
+	}
+	r.c.pods = pods
 }
 
 // readHistory makes what metrics returned before the case starts and during it.

@@ -115,6 +115,7 @@ func (r *caseReader) read(t testSpec) {
 		return // what follows needs to know the sources
 	}
 	r.readInput(t.Input)
+	r.readPods(t.Pods)
 	r.readHistory(t.History)
 	r.readEvaluations(t.Evaluate)
 }

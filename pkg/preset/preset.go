@@ -25,6 +25,7 @@ import (
 
 	"github.com/gaugeway/gaugeway/pkg/config"
 	"github.com/gaugeway/gaugeway/pkg/hpa"
+	"github.com/gaugeway/gaugeway/pkg/script"
 )
 
 // A File holds the cases of one file, in its order.
@@ -49,6 +50,7 @@ type Case struct {
 	parts   []part
 	targets []target
 	history []past
+	pods    script.Addresses
 	evals   []evaluation // in the file's order
 }
 

@@ -303,7 +303,7 @@ func (s *simulation) evaluate() Evaluation {
 	}
 	s.view.Begin(s.now)
 	defer s.view.End()
-	env := script.Env{Now: s.now, Lookback: s.view.Lookback(), Data: s.view}
+	env := script.Env{Now: s.now, Lookback: s.view.Lookback(), Data: s.view, PodOf: s.c.pods.Pod, Namespace: s.c.namespace()}
 	if s.pastOf != nil {
 		s.pastOf.Begin(s.now)
 		defer s.pastOf.End()
@@ -316,6 +316,14 @@ func (s *simulation) evaluate() Evaluation {
 		}
 	}
 	return e
+}
+
+// namespace returns that of the metric; empty where an expression is tested.
+func (c *Case) namespace() string {
+	if m := c.program.metric; m != nil {
+		return m.Namespace
+	}
+	return ""
 }
 
 // remember records what the program returned, for itself.
