@@ -24,6 +24,9 @@ type Finding struct {
 	// Message says what is wrong and Cure what to do about it, both in lower case
 	// and without a full stop. Cure may be empty.
 	Message, Cure string
+	// Reason is the reason of the status condition that the finding becomes, one
+	// of v1alpha1.Reason*; it may be empty.
+	Reason string
 	// Warning: the object is used all the same.
 	Warning bool
 	// Kept: the object's last good version stays in use.
