@@ -209,8 +209,8 @@ func (s *Secrets) fetch(ctx context.Context, ref reference) (map[string][]byte, 
 }
 
 // explain says why an object could not be read and what to do. It quotes the
-// error only where that is the API's own message or the network's: one about the
-// body may hold a part of it.
+// error only where that is the network's: one about the body may hold a part of
+// it.
 func (r reference) explain(err error) error {
 	var network *url.Error
 	switch {
@@ -221,7 +221,9 @@ func (r reference) explain(err error) error {
 		return fmt.Errorf("%s does not exist: create it, or correct its name", r)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return fmt.Errorf("%s is not read: the API does not answer", r)
-	case apierrors.ReasonForError(err) != "", errors.As(err, &network):
+	case apierrors.ReasonForError(err) != "":
+		return fmt.Errorf("%s is not read: the API answers %s", r, apierrors.ReasonForError(err))
+	case errors.As(err, &network):
 		return fmt.Errorf("%s is not read: %w", r, err)
 	}
 	return fmt.Errorf("%s is not read: the API's answer cannot be understood", r)
