@@ -16,7 +16,9 @@ import (
 type observation struct {
 	now               int64 // ms
 	covered, expected int
-	failures          []string // of silent targets
+	targets           int      // expected or not
+	failures          []string // why targets are missing
+	mapsPods          bool     // the program calls pod_of
 	warming           int64    // ms until the windows are filled
 	interval          int64
 	value             script.Value
@@ -32,6 +34,9 @@ type memory struct {
 	// idle holds the last value of each group that a percentile was taken of,
 	// by its labels.
 	idle map[string]lastValue
+	// observed is how many of the last result's items, the first ones, come from
+	// samples; the others hold what was observed before.
+	observed int
 }
 
 type lastValue struct {
@@ -51,6 +56,8 @@ func (m *memory) answer(r *rules, o observation) *metric.Result {
 		Evaluated: o.now,
 		Time:      o.oldest,
 		Window:    o.value.Window,
+		Scale:     1,
+		PodScale:  1,
 	}
 	if result.State, result.Reason = unanswered(r, &o); result.State == "" {
 		m.fill(r, &o, result)
@@ -59,6 +66,7 @@ func (m *memory) answer(r *rules, o observation) *metric.Result {
 	case metric.StateFresh, metric.StatePartial:
 		m.good = result
 	case metric.StateMissing:
+		result.Scale, result.PodScale = 1, 1
 		return m.missing(r, result)
 	}
 	return result
@@ -71,8 +79,10 @@ func unanswered(r *rules, o *observation) (metric.State, string) {
 		why = ": " + list(o.failures, 3)
 	}
 	switch {
+	case o.expected == 0 && o.targets > 0:
+		return metric.StateMissing, fmt.Sprintf("none of its %d targets was ever Ready%s", o.targets, why)
 	case o.expected == 0:
-		return metric.StateMissing, "its sources have no targets"
+		return metric.StateMissing, "its sources have no targets" + why
 	case o.covered == 0:
 		return metric.StateMissing, fmt.Sprintf("none of %d targets answers%s", o.expected, why)
 	case o.covered*100 < r.minCoverage*o.expected:
@@ -87,7 +97,6 @@ func unanswered(r *rules, o *observation) (metric.State, string) {
 
 // fill puts the value's items into the result.
 func (m *memory) fill(r *rules, o *observation, result *metric.Result) {
-	scale := 1.0
 	result.State = metric.StateFresh
 	if o.covered < o.expected {
 		result.State = metric.StatePartial
@@ -96,21 +105,31 @@ func (m *memory) fill(r *rules, o *observation, result *metric.Result) {
 			result.Reason += ": " + list(o.failures, 3)
 		}
 		if r.total {
-			scale = float64(o.expected) / float64(o.covered)
+			result.Scale = float64(o.expected) / float64(o.covered)
+		}
+		if o.mapsPods {
+			result.PodScale = result.Scale
 		}
 	}
 	seen := map[string]lastValue{}
+	var undefined []string
 	for _, item := range o.value.Items {
-		item.Value *= scale
-		if math.IsNaN(item.Value) || math.IsInf(item.Value, 0) {
-			result.State, result.Items = metric.StateMissing, nil
-			result.Reason = fmt.Sprintf("its expression gave %g for %s: guard divisions with ratio(a, b, default)", item.Value, item.Labels)
-			return
+		if v := item.Value * result.Scale; math.IsNaN(v) || math.IsInf(v, 0) {
+			undefined = append(undefined, fmt.Sprintf("%g for %s", v, item.Labels))
+			continue
 		}
 		result.Items = append(result.Items, item)
 		seen[item.Labels.String()] = lastValue{value: item.Value, known: true, at: o.now}
 	}
-	observed := len(result.Items)
+	if len(undefined) > 0 {
+		result.Undefined = fmt.Sprintf("its expression gave %s: guard divisions with ratio(a, b, default)", list(undefined, 3))
+		if r.externalOnly || len(result.Items) == 0 {
+			result.State, result.Reason = metric.StateMissing, result.Undefined
+			result.Items, result.Undefined = nil, ""
+			return
+		}
+	}
+	m.observed = len(result.Items)
 	for _, group := range o.value.Idle {
 		key := group.String()
 		if _, ok := seen[key]; ok {
@@ -139,7 +158,7 @@ func (m *memory) fill(r *rules, o *observation, result *metric.Result) {
 		if len(o.empty) > 0 {
 			result.Reason += ": no series matches " + list(o.empty, 3)
 		}
-	case observed == 0:
+	case m.observed == 0:
 		result.State = metric.StateIdle
 		result.Reason = fmt.Sprintf("nothing was observed in the window: the last value stands for %s, then 0", time.Duration(r.idleAfter)*time.Millisecond)
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,16 +27,28 @@ func total() *rules {
 	return r
 }
 
+func external() *rules {
+	r := level()
+	r.externalOnly = true
+	return r
+}
+
 func number(v float64) script.Value {
 	return script.Value{Kind: script.Number, Items: []metric.Item{{Value: v}}}
 }
 
-// show prints a result on one line.
+// show prints a result on one line: the items, what scales them, and why.
 func show(r *metric.Result) string {
 	var b strings.Builder
 	b.WriteString(string(r.State))
 	for _, i := range r.Items {
 		fmt.Fprintf(&b, " %s=%g", i.Labels, i.Value)
+	}
+	if r.Scale != 1 || r.PodScale != 1 {
+		fmt.Fprintf(&b, " x%g, of pods x%g", r.Scale, r.PodScale)
+	}
+	if r.Undefined != "" {
+		fmt.Fprintf(&b, " [%s]", r.Undefined)
 	}
 	if r.Reason != "" {
 		fmt.Fprintf(&b, " (%s)", r.Reason)
@@ -61,7 +74,13 @@ func TestAnswer(t *testing.T) {
 	f("a level is not scaled", level(), observation{covered: 2, expected: 3, value: number(7), failures: []string{"c: refused"}},
 		"Partial {}=7 (2 of 3 targets answer: c: refused)")
 	f("a total is scaled", total(), observation{covered: 2, expected: 3, value: number(8)},
-		"Partial {}=12 (2 of 3 targets answer)")
+		"Partial {}=8 x1.5, of pods x1 (2 of 3 targets answer)")
+	f("what other targets saw of pods is scaled, too", total(), observation{covered: 2, expected: 3, value: number(8), mapsPods: true},
+		"Partial {}=8 x1.5, of pods x1.5 (2 of 3 targets answer)")
+	f("none was ever Ready", total(), observation{targets: 2, failures: []string{"a: refused (its pod was never Ready)"}},
+		"Missing (none of its 2 targets was ever Ready: a: refused (its pod was never Ready))")
+	f("no targets, and why", total(), observation{failures: []string{"Service ns/kong does not exist"}},
+		"Missing (its sources have no targets: Service ns/kong does not exist)")
 	f("too few", total(), observation{covered: 1, expected: 3, value: number(8), failures: []string{"b: refused", "c: refused"}},
 		"Missing (1 of 3 targets answer, fewer than minCoveragePercent 50: b: refused; c: refused)")
 	f("exactly enough", level(), observation{covered: 1, expected: 2, value: number(8)},
@@ -76,6 +95,17 @@ func TestAnswer(t *testing.T) {
 	f("no data", level(), observation{covered: 1, expected: 1, empty: []string{`x{a="b"}`}},
 		`Missing (its expression has no data: no series matches x{a="b"})`)
 	f("nil", level(), observation{covered: 1, expected: 1}, "Missing (its expression has no data)")
+	const cure = ": guard divisions with ratio(a, b, default)"
+	some := script.Value{Items: append(slices.Clone(byPod.Items), metric.Item{Labels: labels.FromStrings("pod", "c"), Value: math.NaN()},
+		metric.Item{Labels: labels.FromStrings("pod", "d"), Value: math.Inf(1)})}
+	f("undefined elements of an external metric", external(), observation{covered: 1, expected: 1, value: some},
+		`Missing (its expression gave NaN for {pod="c"}; +Inf for {pod="d"}`+cure+")")
+	f("undefined elements of other metrics", level(), observation{covered: 1, expected: 1, value: some},
+		`Fresh {pod="a"}=1 {pod="b"}=2 [its expression gave NaN for {pod="c"}; +Inf for {pod="d"}`+cure+"]")
+	f("no element is defined", level(), observation{covered: 1, expected: 1, value: script.Value{Items: some.Items[2:]}},
+		`Missing (its expression gave NaN for {pod="c"}; +Inf for {pod="d"}`+cure+")")
+	f("beyond what scaling allows", total(), observation{covered: 1, expected: 2, value: number(math.MaxFloat64)},
+		"Missing (its expression gave +Inf for {}"+cure+")")
 	for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
 		f("not a number", level(), observation{covered: 1, expected: 1, value: number(v)},
 			fmt.Sprintf("Missing (its expression gave %g for {}: guard divisions with ratio(a, b, default))", v))

@@ -40,7 +40,9 @@ type Options struct {
 	Clock clock.Clock
 	// Registry takes the engine's own metrics; nil for none.
 	Registry prometheus.Registerer
-	// Discover returns the targets of a source; nil knows static sources only.
+	// Discover returns the targets of a source; nil knows static sources only. A
+	// Discoverer with a method Problems() []string says with it why targets are
+	// missing; like Targets, that is called at any time and does no I/O.
 	Discover func(*v1alpha1.GatewaySource) (discover.Discoverer, error)
 	// PodOf returns the name of the namespace's pod that has an address
 	// (host or host:port), for programs that call pod_of; nil knows none. It does
@@ -54,14 +56,6 @@ type Options struct {
 	Logger logr.Logger
 }
 
-// Secrets holds what sources refer to.
-type Secrets interface {
-	// Secret returns a key of a Secret.
-	Secret(namespace, name, key string) ([]byte, error)
-	// ConfigMap returns a key of a ConfigMap.
-	ConfigMap(namespace, name, key string) ([]byte, error)
-}
-
 // An Engine runs the loops of all sources.
 type Engine struct {
 	board   *metric.Board
@@ -69,6 +63,11 @@ type Engine struct {
 	limits  script.Limits
 	log     logr.Logger
 	metrics *instruments
+
+	discover func(*v1alpha1.GatewaySource) (discover.Discoverer, error)
+	podOf    func(namespace, address string) (pod string, ok bool)
+	secrets  Secrets
+
 	// evaluating bounds the evaluations that run at once.
 	evaluating chan struct{}
 	// memories are the windows for the results that some program looks back at.
@@ -89,12 +88,18 @@ func New(o Options) *Engine {
 	if o.Limits == (script.Limits{}) {
 		o.Limits = script.DefaultLimits()
 	}
+	if o.Discover == nil {
+		o.Discover = discoverStatic
+	}
 	return &Engine{
 		board:      o.Board,
 		clock:      o.Clock,
 		limits:     o.Limits,
 		log:        o.Logger,
 		metrics:    newInstruments(o.Registry),
+		discover:   o.Discover,
+		podOf:      o.PodOf,
+		secrets:    o.Secrets,
 		evaluating: make(chan struct{}, runtime.GOMAXPROCS(0)),
 		sources:    map[metric.Key]*source{},
 		programs:   map[metric.Key]*program{},
@@ -195,7 +200,7 @@ func (e *Engine) source(src *v1alpha1.GatewaySource) (*source, error) {
 	if s != nil && reflect.DeepEqual(s.object.Spec, src.Spec) {
 		return s, nil
 	}
-	settings, err := newSettings(src, e.clock)
+	settings, err := e.newSettings(src)
 	if err != nil {
 		return s, err
 	}

@@ -208,7 +208,7 @@ func TestSilentTargets(t *testing.T) {
 	r.tick("kong")
 	host := func(g *gateway) string { return strings.TrimPrefix(g.URL, "http://") }
 	got := r.result("total")
-	if got.State != metric.StatePartial || got.Items[0].Value != 30 || !strings.Contains(got.Reason, "2 of 3 targets answer: "+host(c)) {
+	if got.State != metric.StatePartial || got.Items[0].Value*got.Scale != 30 || !strings.Contains(got.Reason, "2 of 3 targets answer: "+host(c)) {
 		t.Errorf("one of three silent: %s", show(got))
 	}
 	if got := r.result("level"); got.State != metric.StatePartial || got.Items[0].Value != 10 {

@@ -65,6 +65,12 @@ func newProgram(e *Engine, m *v1alpha1.GatewayMetric, sources []*source, parts [
 	if m.Spec.External != nil {
 		p.entry.External = m.Spec.External.Name
 	}
+	if m.Spec.Pods != nil {
+		p.entry.Pods = m.Spec.Pods.Name
+	}
+	if o := m.Spec.Object; o != nil {
+		p.entry.Object = metric.ObjectName{Name: o.Name, Resource: o.Resource, Label: o.Label}
+	}
 	return p, nil
 }
 
@@ -116,7 +122,7 @@ func (p *program) evaluate() {
 	o := p.observe(start.UnixMilli())
 	result := p.memory.answer(&p.rules, o)
 	p.entry.Publish(result)
-	p.remember(result, len(o.value.Items))
+	p.remember(result, p.memory.observed)
 	p.engine.metrics.observeEvaluation(p.key, p.engine.clock.Since(start), o.err)
 	if p.gone.Load() {
 		p.engine.metrics.forgetMetric(p.key)
@@ -128,7 +134,7 @@ func (p *program) evaluate() {
 
 // observe gathers all that an answer depends on.
 func (p *program) observe(now int64) observation {
-	o := observation{now: now}
+	o := observation{now: now, mapsPods: p.script.MapsPods()}
 	if now < p.last-p.rules.interval {
 		p.rewind()
 	}
@@ -141,7 +147,8 @@ func (p *program) observe(now int64) observation {
 		covered, expected := s.window.Coverage(now)
 		o.covered += covered
 		o.expected += expected
-		if covered < expected {
+		o.targets += s.window.Targets()
+		if covered < expected || expected == 0 {
 			o.failures = append(o.failures, s.failures()...)
 		}
 		if at, ok := s.window.Oldest(); ok {
@@ -156,6 +163,10 @@ func (p *program) observe(now int64) observation {
 		o.warming = max(first+full-p.rules.interval-now, 0)
 	}
 	if o.warming > 0 {
+		return o
+	}
+	if o.mapsPods && p.engine.podOf == nil {
+		o.err = errNoPods
 		return o
 	}
 	if now < p.rest {
@@ -178,7 +189,7 @@ func (p *program) rewind() {
 func (p *program) run(o *observation) {
 	p.view.Begin(o.now)
 	defer p.view.End()
-	env := script.Env{Now: o.now, Lookback: p.view.Lookback(), Data: p.view}
+	env := script.Env{Now: o.now, Lookback: p.view.Lookback(), Data: p.view, PodOf: p.podOf, Namespace: p.key.Namespace}
 	if p.past != nil {
 		p.past.Begin(o.now)
 		defer p.past.End()
@@ -200,6 +211,14 @@ func (p *program) run(o *observation) {
 	}
 }
 
+// podOf returns the pod of the metric's namespace that has an address.
+func (p *program) podOf(address string) (pod string, ok bool) {
+	return p.engine.podOf(p.key.Namespace, address)
+}
+
+// errNoPods is of a program that calls pod_of where there is nobody to ask.
+var errNoPods = &script.Error{Message: "pod_of knows no pods without a cluster", Cure: "run gaugeway in one"}
+
 // A restError says that a program is left alone for a while.
 type restError struct{ until time.Time }
 
@@ -208,10 +227,11 @@ func (e restError) Error() string {
 	return fmt.Sprintf("it exceeded its budget %d times in a row and rests until %s", overruns, e.until.UTC().Format(time.RFC3339))
 }
 
-// remember records an answer for the programs that look back at it: the items
-// observed, which are the first, and not those of groups that hold a value.
+// remember records an answer for the programs that look back at it, as External
+// gives it: the items observed, which are the first, and not those of groups that
+// hold a value; and nothing where External has no answer.
 func (p *program) remember(r *metric.Result, observed int) {
-	if r.State != metric.StateFresh && r.State != metric.StatePartial {
+	if r.State != metric.StateFresh && r.State != metric.StatePartial || r.Undefined != "" && p.entry.External != "" {
 		return
 	}
 	table := &metric.Table{}
@@ -221,7 +241,7 @@ func (p *program) remember(r *metric.Result, observed int) {
 		b.Set(labels.MetricName, p.key.Name)
 		table.Series = append(table.Series, b.Labels())
 		batch.IDs = append(batch.IDs, uint32(i))
-		batch.Values = append(batch.Values, item.Value)
+		batch.Values = append(batch.Values, item.Value*r.Scale)
 	}
 	w := p.engine.remembers(p.key)
 	if w == nil {
@@ -234,22 +254,25 @@ func (p *program) remember(r *metric.Result, observed int) {
 
 // rules are what a GatewayMetric asks of its answers, ready for use.
 type rules struct {
-	total       bool
-	minCoverage int
-	maxAge      time.Duration
-	idleAfter   int64 // ms
-	policy      v1alpha1.MissingPolicy
-	holdFor     int64 // ms
-	substitute  float64
-	interval    int64 // ms, of the slowest source
+	total bool
+	// externalOnly: an autoscaler adds all items up, so that none may be undefined.
+	externalOnly bool
+	minCoverage  int
+	maxAge       time.Duration
+	idleAfter    int64 // ms
+	policy       v1alpha1.MissingPolicy
+	holdFor      int64 // ms
+	substitute   float64
+	interval     int64 // ms, of the slowest source
 }
 
 func newRules(spec *v1alpha1.GatewayMetricSpec, sources []*source) rules {
 	r := rules{
-		total:       spec.Type == v1alpha1.TypeTotal,
-		minCoverage: int(*spec.MinCoveragePercent),
-		idleAfter:   spec.Idle.After.Milliseconds(),
-		policy:      spec.Missing.Policy,
+		total:        spec.Type == v1alpha1.TypeTotal,
+		externalOnly: spec.External != nil && spec.Pods == nil && spec.Object == nil,
+		minCoverage:  int(*spec.MinCoveragePercent),
+		idleAfter:    spec.Idle.After.Milliseconds(),
+		policy:       spec.Missing.Policy,
 	}
 	var slowest time.Duration
 	for _, s := range sources {

@@ -2,72 +2,17 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/url"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"k8s.io/utils/clock"
-
 	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
-	"github.com/gaugeway/gaugeway/pkg/discover"
 	"github.com/gaugeway/gaugeway/pkg/exposition"
 	"github.com/gaugeway/gaugeway/pkg/metric"
 	"github.com/gaugeway/gaugeway/pkg/scrape"
 	"github.com/gaugeway/gaugeway/pkg/window"
 )
-
-// settings are a source's object, ready for use.
-type settings struct {
-	interval   time.Duration
-	timeout    time.Duration
-	format     exposition.Format
-	discoverer discover.Discoverer
-	scraper    *scrape.Scraper
-}
-
-func newSettings(src *v1alpha1.GatewaySource, c clock.PassiveClock) (settings, error) {
-	spec := src.Spec
-	targets, err := discover.NewStatic(src)
-	if err != nil {
-		return settings{}, err
-	}
-	config := scrape.Config{
-		Timeout:     spec.ScrapeTimeout.Duration,
-		Compression: spec.EnableCompression != nil && *spec.EnableCompression,
-		Params:      url.Values(spec.Params),
-		Now:         c.Now,
-	}
-	for _, p := range spec.ScrapeProtocols {
-		config.Protocols = append(config.Protocols, scrape.Protocol(p))
-	}
-	if spec.BodySizeLimit != nil {
-		config.BodySizeLimit = spec.BodySizeLimit.Value()
-	}
-	if t := spec.TLSConfig; t != nil {
-		config.TLS = &scrape.TLS{CAFile: t.CAFile, CertFile: t.CertFile, KeyFile: t.KeyFile, ServerName: t.ServerName}
-	}
-	if a := spec.Authorization; a != nil {
-		config.Authorization = &scrape.Authorization{Type: a.Type, CredentialsFile: a.CredentialsFile}
-	}
-	if b := spec.BasicAuth; b != nil {
-		config.BasicAuth = &scrape.BasicAuth{Username: b.Username, PasswordFile: b.PasswordFile}
-	}
-	scraper, err := scrape.New(config)
-	if err != nil {
-		return settings{}, err
-	}
-	return settings{
-		interval:   spec.Interval.Duration,
-		timeout:    spec.ScrapeTimeout.Duration,
-		format:     exposition.Format(spec.Format),
-		discoverer: targets,
-		scraper:    scraper,
-	}, nil
-}
 
 // A source is the loop of one GatewaySource and what it owns.
 type source struct {
@@ -85,10 +30,10 @@ type source struct {
 	wake     chan struct{}
 
 	mu       sync.Mutex
-	settings settings          // what Apply wants; the loop takes it at its next tick
-	reset    bool              // parsers have to ask again what is wanted
-	programs []*program        // read only
-	silent   map[string]string // what the last failure of a target was, by instance
+	settings settings           // what Apply wants; the loop takes it at its next tick
+	reset    bool               // parsers have to ask again what is wanted
+	programs []*program         // read only
+	silent   map[string]silence // targets that failed last, by ID
 
 	// The loop's own.
 	pollers map[string]*poller // by target ID
@@ -102,21 +47,13 @@ type poller struct {
 	busy   bool
 }
 
-// An answer is what a request of a poller came to.
-type answer struct {
-	poller *poller
-	tick   time.Time
-	result scrape.Result
-	err    error
-}
-
 func newSource(e *Engine, key metric.Key, interval time.Duration) *source {
 	return &source{
 		engine:  e,
 		key:     key,
 		window:  window.New(interval.Milliseconds()),
 		wake:    make(chan struct{}, 1),
-		silent:  map[string]string{},
+		silent:  map[string]silence{},
 		pollers: map[string]*poller{},
 		answers: make(chan answer, 64),
 	}
@@ -250,9 +187,13 @@ func (s *source) scrape(ctx context.Context, set settings, at time.Time) {
 			s.engine.metrics.busy.WithLabelValues(s.key.Namespace, s.key.Name).Inc()
 			continue
 		}
+		target := p.target.URL
+		if target == "" {
+			s.note(p.target, errNoAddress)
+			continue
+		}
 		p.busy = true
 		pending++
-		target := p.target.URL
 		go func() {
 			result, err := p.ask(ctx, set.scraper, target)
 			select {
@@ -294,65 +235,6 @@ type panicError struct{ value any }
 // Error says whose fault it is.
 func (e panicError) Error() string {
 	return fmt.Sprintf("a defect of gaugeway, reading the answer failed: %v", e.value)
-}
-
-var errFuture = errors.New("the clock went back while it was scraped")
-
-// take puts an answer into the window.
-func (s *source) take(a answer) {
-	p := a.poller
-	p.busy = false
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.pollers[p.target.ID] != p || s.reset {
-		return // of a target that is gone, or asked with an older configuration
-	}
-	err := a.err
-	switch {
-	case errors.As(err, new(panicError)):
-		s.pollers[p.target.ID] = s.poller(p.target, s.settings.format) // its parser may be broken
-	case err != nil:
-	case a.result.Batch.Time > s.engine.clock.Now().UnixMilli()+time.Duration(s.interval.Load()).Milliseconds():
-		err = errFuture
-	default:
-		err = s.window.Append(p.target.ID, a.result.Batch)
-	}
-	s.engine.metrics.observeScrape(s.key, p.target, a.result, err)
-	_, silent := s.silent[p.target.ID]
-	instance := p.target.Labels.Get(metric.LabelInstance)
-	switch {
-	case err != nil && silent:
-		s.engine.log.V(1).Info("scrape failed again", "source", s.key, "target", instance, "reason", err.Error())
-	case err != nil:
-		s.engine.log.Info("scrape failed", "source", s.key, "target", instance, "reason", err.Error())
-	case silent:
-		s.engine.log.Info("scrape succeeds again", "source", s.key, "target", instance)
-	}
-	if err == nil {
-		delete(s.silent, p.target.ID)
-		return
-	}
-	s.silent[p.target.ID] = fmt.Sprintf("%s: %v", instance, err)
-}
-
-// forget drops what is said of a target that is gone.
-func (s *source) forget(t metric.Target) {
-	s.mu.Lock()
-	delete(s.silent, t.ID)
-	s.mu.Unlock()
-	s.engine.metrics.forgetTarget(s.key, t)
-}
-
-// failures returns what the silent targets' last failures were, in order.
-func (s *source) failures() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := make([]string, 0, len(s.silent))
-	for _, reason := range s.silent {
-		out = append(out, reason)
-	}
-	slices.Sort(out)
-	return out
 }
 
 // observe records the tick.
