@@ -47,16 +47,16 @@ type view struct {
 // of it or later.
 type podList struct {
 	generation uint64
-	pods       []corev1.Pod
+	pods       []*corev1.Pod
 }
 
 // find returns the pod of a name, or nil.
 func (l *podList) find(name string) *corev1.Pod {
-	i, found := slices.BinarySearchFunc(l.pods, name, func(p corev1.Pod, name string) int { return cmp.Compare(p.Name, name) })
+	i, found := slices.BinarySearchFunc(l.pods, name, func(p *corev1.Pod, name string) int { return cmp.Compare(p.Name, name) })
 	if !found {
 		return nil
 	}
-	return &l.pods[i]
+	return l.pods[i]
 }
 
 // NewCluster returns a Cluster that reads a cache, which the caller starts. The
@@ -147,8 +147,8 @@ func (c *Cluster) PodNames(namespace string, selector k8slabels.Selector) ([]str
 		return nil, err
 	}
 	var names []string
-	for i := range list.pods {
-		if p := &list.pods[i]; !finished(p) && selector.Matches(k8slabels.Set(p.Labels)) {
+	for _, p := range list.pods {
+		if !finished(p) && selector.Matches(k8slabels.Set(p.Labels)) {
 			names = append(names, p.Name)
 		}
 	}
@@ -175,8 +175,11 @@ func (c *Cluster) podsOf(namespace string) (*podList, error) {
 	if err := c.list(&pods, client.InNamespace(namespace)); err != nil {
 		return nil, fmt.Errorf("reading the pods of namespace %s: %w", namespace, err)
 	}
-	slices.SortFunc(pods.Items, func(a, b corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
-	list := &podList{generation: generation, pods: pods.Items}
+	list := &podList{generation: generation, pods: make([]*corev1.Pod, len(pods.Items))}
+	for i := range pods.Items {
+		list.pods[i] = &pods.Items[i]
+	}
+	slices.SortFunc(list.pods, func(a, b *corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
 	v.pods.Store(list)
 	return list, nil
 }

@@ -144,8 +144,7 @@ func (b *builder) problem(format string, args ...any) {
 
 // addPods adds the pods that the source selects.
 func (b *builder) addPods() {
-	for i := range b.pods.pods {
-		p := &b.pods.pods[i]
+	for _, p := range b.pods.pods {
 		if finished(p) || !b.selector.Matches(k8slabels.Set(p.Labels)) {
 			continue
 		}
