@@ -183,7 +183,7 @@ func (r *reporter) remember(s subject, now time.Time, interval time.Duration) *m
 	if len(outlineOf(s.object).conditions) > 0 {
 		place := fnv.New32a()
 		_, _ = place.Write([]byte(s.key))
-		mem.reported = now.Add(-time.Duration(place.Sum32() % uint32(interval/time.Millisecond)) * time.Millisecond)
+		mem.reported = now.Add(-time.Duration(place.Sum32()%uint32(interval/time.Millisecond)) * time.Millisecond)
 	}
 	return mem
 }
