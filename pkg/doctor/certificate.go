@@ -85,7 +85,6 @@ func (e *examination) servingChain(ctx context.Context) []*x509.Certificate {
 	object := name("Secret", e.InstallNamespace, secret)
 	var s corev1.Secret
 	err := e.Reader.Get(ctx, client.ObjectKey{Namespace: e.InstallNamespace, Name: secret}, &s)
-	restart := fmt.Sprintf("kubectl -n %s rollout restart deployment/%s", e.InstallNamespace, e.Service)
 	switch {
 	case apierrors.IsNotFound(err):
 		e.add(Error, object, "not found: gaugeway has no serving certificate",
@@ -95,21 +94,24 @@ func (e *examination) servingChain(ctx context.Context) []*x509.Certificate {
 		e.unread(object, fmt.Sprintf("get on the secret %s in %s", secret, e.InstallNamespace), err)
 		return nil
 	}
+	again := fmt.Sprintf("kubectl -n %s delete secret %s, and gaugeway makes it again", e.InstallNamespace, secret)
+	if _, given := e.install.flag("tls-cert-file"); given {
+		again = fmt.Sprintf("renew it where it comes from: kubectl -n %s describe secret %s", e.InstallNamespace, secret)
+	}
 	chain, err := parseCertificates(s.Data[corev1.TLSCertKey])
 	if err != nil {
-		e.add(Error, object, corev1.TLSCertKey+": "+err.Error(),
-			fmt.Sprintf("kubectl -n %s delete secret %s, and gaugeway makes it again", e.InstallNamespace, secret))
+		e.add(Error, object, corev1.TLSCertKey+": "+err.Error(), again)
 		return nil
 	}
 	leaf := chain[0]
 	switch err := leaf.VerifyHostname(e.dnsName()); {
 	case expired(leaf, e.now):
-		e.add(Error, object, fmt.Sprintf("the serving certificate is valid from %s to %s only", day(leaf.NotBefore), day(leaf.NotAfter)), restart)
+		e.add(Error, object, fmt.Sprintf("the serving certificate is valid from %s to %s only", day(leaf.NotBefore), day(leaf.NotAfter)), again)
 	case err != nil:
 		e.add(Error, object, fmt.Sprintf("the serving certificate is for %s, and the API server expects %s", strings.Join(leaf.DNSNames, ", "), e.dnsName()),
 			"have it carry the DNS name "+e.dnsName())
 	case leaf.NotAfter.Sub(e.now) < expiresSoon:
-		e.add(Warning, object, "the serving certificate ends at "+day(leaf.NotAfter)+" and has not been renewed", restart)
+		e.add(Warning, object, "the serving certificate ends at "+day(leaf.NotAfter)+" and has not been renewed", again)
 	default:
 		e.ok(object, "the serving certificate is for %s, valid until %s", e.dnsName(), day(leaf.NotAfter))
 	}

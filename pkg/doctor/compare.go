@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -14,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	externalmetrics "k8s.io/metrics/pkg/apis/external_metrics/v1beta1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -23,7 +23,9 @@ import (
 )
 
 // AnnotationCompareWith on a GatewayMetric names the external metric of another
-// adapter that it is to replace; without it that has the same name.
+// adapter that it is to replace, with a selector where autoscalers tell several
+// apart by one: s0-prometheus{scaledobject.keda.sh/name=web}. Without the
+// annotation that is the metric of the same name.
 const AnnotationCompareWith = v1alpha1.GroupName + "/compare-with"
 
 // A Comparison sets the answers of the adapter that serves external metrics now
@@ -94,13 +96,10 @@ func Compare(ctx context.Context, o Options, direct Getter) (*Comparison, error)
 	}
 	for _, row := range e.pairs(autoscalers) {
 		row.Incumbent = readExternal(ctx, o.Raw, row.Namespace, row.Metric, row.Selector)
-		switch m := e.metric(row.Namespace, row.GatewayMetric); {
-		case m == nil:
-			row.Gaugeway.Reason = "no GatewayMetric"
-		case direct != nil && m.Spec.External != nil:
-			row.Gaugeway = readExternal(ctx, direct, m.Namespace, m.Spec.External.Name, row.Selector)
-		default:
-			row.Gaugeway = e.readStatus(m, row.Selector)
+		if m := e.metric(row.Namespace, row.GatewayMetric); m == nil {
+			row.Gaugeway.Reason = "no GatewayMetric is declared for it"
+		} else {
+			row.Gaugeway = e.read(ctx, m, row.Selector, direct)
 		}
 		row.Ratio = ratio(row.Gaugeway, row.Incumbent)
 		c.Rows = append(c.Rows, row)
@@ -127,7 +126,7 @@ func (e *examination) incumbentOf(ctx context.Context) string {
 // with each selector, and of each GatewayMetric that is to replace one.
 func (e *examination) pairs(autoscalers []autoscalingv2.HorizontalPodAutoscaler) []ComparisonRow {
 	var rows []ComparisonRow
-	replaced := map[[2]string]bool{} // namespace and name that autoscalers read
+	paired := map[string]bool{} // GatewayMetrics, namespace/name
 	for i := range autoscalers {
 		h := &autoscalers[i]
 		for k := range h.Spec.Metrics {
@@ -139,18 +138,17 @@ func (e *examination) pairs(autoscalers []autoscalingv2.HorizontalPodAutoscaler)
 			if selector, err := metav1.LabelSelectorAsSelector(x.Metric.Selector); err == nil && x.Metric.Selector != nil {
 				row.Selector = selector.String()
 			}
-			if m := e.counterpart(h.Namespace, x.Metric.Name); m != nil {
+			if m := e.counterpart(row); m != nil {
 				row.GatewayMetric = m.Name
+				paired[m.Namespace+"/"+m.Name] = true
 			}
-			replaced[[2]string{h.Namespace, x.Metric.Name}] = true
 			rows = append(rows, row)
 		}
 	}
 	for i := range e.metrics {
 		m := &e.metrics[i]
-		with := m.Annotations[AnnotationCompareWith]
-		if with != "" && e.looksAt(m.Namespace) && !replaced[[2]string{m.Namespace, with}] {
-			rows = append(rows, ComparisonRow{Namespace: m.Namespace, Metric: with, GatewayMetric: m.Name})
+		if metricName, selector := replaces(m); metricName != "" && e.looksAt(m.Namespace) && !paired[m.Namespace+"/"+m.Name] {
+			rows = append(rows, ComparisonRow{Namespace: m.Namespace, Metric: metricName, Selector: selector, GatewayMetric: m.Name})
 		}
 	}
 	slices.SortFunc(rows, func(a, b ComparisonRow) int {
@@ -159,21 +157,42 @@ func (e *examination) pairs(autoscalers []autoscalingv2.HorizontalPodAutoscaler)
 	return slices.Compact(rows)
 }
 
+// replaces returns the metric that the annotation names, and its selector in the
+// notation of autoscalers; both may be empty.
+func replaces(m *v1alpha1.GatewayMetric) (metricName, selector string) {
+	metricName, selector, _ = strings.Cut(m.Annotations[AnnotationCompareWith], "{")
+	selector = strings.TrimSuffix(strings.TrimSpace(selector), "}")
+	if parsed, err := labels.Parse(selector); err == nil {
+		selector = parsed.String()
+	}
+	return strings.TrimSpace(metricName), selector
+}
+
 // counterpart returns the metric that replaces an incumbent's: the one whose
-// annotation says so, else the one of the same name; nil: none.
-func (e *examination) counterpart(namespace, incumbent string) *v1alpha1.GatewayMetric {
-	var same *v1alpha1.GatewayMetric
+// annotation says so, with the selector before without, else the one of the
+// same name; nil: none.
+func (e *examination) counterpart(row ComparisonRow) *v1alpha1.GatewayMetric {
+	var best *v1alpha1.GatewayMetric
+	rank := 0
 	for i := range e.metrics {
 		m := &e.metrics[i]
-		switch with := m.Annotations[AnnotationCompareWith]; {
-		case m.Namespace != namespace:
-		case with == incumbent:
-			return m
-		case with == "" && m.Spec.External != nil && m.Spec.External.Name == incumbent && (same == nil || holds(m, same)):
-			same = m
+		if m.Namespace != row.Namespace {
+			continue
+		}
+		fit := 0
+		switch metricName, selector := replaces(m); {
+		case metricName == row.Metric && selector == row.Selector:
+			fit = 3
+		case metricName == row.Metric && selector == "":
+			fit = 2
+		case metricName == "" && m.Spec.External != nil && m.Spec.External.Name == row.Metric:
+			fit = 1
+		}
+		if fit > rank || fit > 0 && fit == rank && holds(m, best) {
+			best, rank = m, fit
 		}
 	}
-	return same
+	return best
 }
 
 func (e *examination) metric(namespace, metricName string) *v1alpha1.GatewayMetric {
@@ -214,6 +233,18 @@ func readExternal(ctx context.Context, from Getter, namespace, metricName, selec
 	return Reading{Value: hpa.FormatMilli(sum), Items: len(items), milli: sum}
 }
 
+// read reads what gaugeway answers for a metric. Where the annotation made the
+// pair, the selector is the incumbent's and means nothing to gaugeway.
+func (e *examination) read(ctx context.Context, m *v1alpha1.GatewayMetric, selector string, direct Getter) Reading {
+	if metricName, _ := replaces(m); metricName != "" {
+		selector = ""
+	}
+	if direct != nil && m.Spec.External != nil {
+		return readExternal(ctx, direct, m.Namespace, m.Spec.External.Name, selector)
+	}
+	return e.readStatus(m, selector)
+}
+
 // readStatus reads a metric's value from its status, which has that of a single
 // item only.
 func (e *examination) readStatus(m *v1alpha1.GatewayMetric, selector string) Reading {
@@ -241,7 +272,7 @@ func ratio(gaugeway, incumbent Reading) string {
 	return fmt.Sprintf("%.2f", float64(gaugeway.milli)/float64(incumbent.milli))
 }
 
-func (c *Comparison) print(out io.Writer) {
+func (c *Comparison) print(out *strings.Builder) {
 	fmt.Fprintf(out, "external metrics are served by %s; gaugeway's values are from its %s\n", c.Incumbent, map[string]string{
 		"status": "GatewayMetrics' status, at most 30 s older", "direct": "own API",
 	}[c.Source])
@@ -252,27 +283,34 @@ func (c *Comparison) print(out io.Writer) {
 	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(w, "NAMESPACE\tMETRIC\tSELECTOR\tINCUMBENT\tGATEWAYMETRIC\tGAUGEWAY\tRATIO")
 	for _, r := range c.Rows {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Namespace, r.Metric, orDash(r.Selector), r.Incumbent, orDash(r.GatewayMetric), r.Gaugeway, orDash(r.Ratio))
+		fmt.Fprintln(w, strings.Join([]string{
+			r.Namespace, r.Metric, orDash(r.Selector), r.Incumbent.text(), orDash(r.GatewayMetric), r.Gaugeway.text(), orDash(r.Ratio),
+		}, "\t"))
 	}
-	w.Flush()
+	_ = w.Flush() // a Builder takes all
+	for _, r := range c.Rows {
+		for _, side := range []struct{ who, reason string }{{"incumbent", r.Incumbent.Reason}, {"gaugeway", r.Gaugeway.Reason}} {
+			if side.reason != "" {
+				fmt.Fprintf(out, "%s, %s: %s\n", r.name(), side.who, oneLine(side.reason))
+			}
+		}
+	}
 }
 
-// String returns the value and what there is to know of it: "12 (3 items)".
-func (r Reading) String() string {
-	var notes []string
+// name returns the incumbent's metric as the annotation writes it, with the namespace.
+func (r *ComparisonRow) name() string {
+	if r.Selector == "" {
+		return r.Namespace + "/" + r.Metric
+	}
+	return r.Namespace + "/" + r.Metric + "{" + r.Selector + "}"
+}
+
+// text returns the value, with the number of items where they are several.
+func (r Reading) text() string {
 	if r.Items > 1 {
-		notes = append(notes, fmt.Sprintf("%d items", r.Items))
+		return fmt.Sprintf("%s (%d items)", r.Value, r.Items)
 	}
-	if r.Reason != "" {
-		notes = append(notes, oneLine(r.Reason))
-	}
-	switch {
-	case len(notes) == 0:
-		return orDash(r.Value)
-	case r.Value == "":
-		return "- (" + strings.Join(notes, ", ") + ")"
-	}
-	return r.Value + " (" + strings.Join(notes, ", ") + ")"
+	return orDash(r.Value)
 }
 
 func orDash(s string) string {
