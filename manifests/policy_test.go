@@ -266,6 +266,24 @@ func checkRestricted(t *testing.T, pod *corev1.PodSpec) {
 	}
 }
 
+func TestArgumentsAreFlagsOfServe(t *testing.T) {
+	t.Parallel()
+	help := gaugeway(t, "serve", "--help")
+	forEachInstallation(t, func(t *testing.T, _ installation, objects map[string]map[string]any) {
+		for deployment := range of[appsv1.Deployment](t, objects, "Deployment") {
+			args := deployment.Spec.Template.Spec.Containers[0].Args
+			if args[0] != "serve" {
+				t.Errorf("the arguments are %q, and the first one is not serve", args)
+			}
+			for _, arg := range args[1:] {
+				if flag, _, _ := strings.Cut(arg, "="); !strings.Contains(help, "      "+flag+" ") {
+					t.Errorf("gaugeway serve has no flag %s", flag)
+				}
+			}
+		}
+	})
+}
+
 func TestSelectorsFindThePods(t *testing.T) {
 	t.Parallel()
 	forEachInstallation(t, func(t *testing.T, _ installation, objects map[string]map[string]any) {
