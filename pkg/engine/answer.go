@@ -17,6 +17,8 @@ type observation struct {
 	now               int64 // ms
 	covered, expected int
 	targets           int      // expected or not
+	filling           int      // expected, and answering again: their windows are not filled yet
+	wait              int64    // ms until the window of the first of these is
 	failures          []string // why targets are missing
 	mapsPods          bool     // the program calls pod_of
 	warming           int64    // ms until the windows are filled
@@ -83,24 +85,32 @@ func unanswered(r *rules, o *observation) (metric.State, string) {
 		return metric.StateMissing, fmt.Sprintf("none of its %d targets was ever Ready%s", o.targets, why)
 	case o.expected == 0:
 		return metric.StateMissing, "its sources have no targets" + why
+	case o.filling > 0 && o.covered*100 < r.minCoverage*o.expected && (o.covered+o.filling)*100 >= r.minCoverage*o.expected:
+		return metric.StateWarming, fmt.Sprintf("%d of %d targets were silent, and their windows are not filled again yet: %s to go",
+			o.filling, o.expected, milliseconds(o.wait).Round(time.Second))
 	case o.covered == 0:
 		return metric.StateMissing, fmt.Sprintf("none of %d targets answers%s", o.expected, why)
 	case o.covered*100 < r.minCoverage*o.expected:
 		return metric.StateMissing, fmt.Sprintf("%d of %d targets answer, fewer than minCoveragePercent %d%s", o.covered, o.expected, r.minCoverage, why)
 	case o.warming > 0:
-		return metric.StateWarming, fmt.Sprintf("its window is not filled yet: %s to go", (time.Duration(o.warming) * time.Millisecond).Round(time.Second))
+		return metric.StateWarming, fmt.Sprintf("its window is not filled yet: %s to go", milliseconds(o.warming).Round(time.Second))
 	case o.err != nil:
 		return metric.StateMissing, "its expression failed: " + o.err.Error()
 	}
 	return "", ""
 }
 
+func milliseconds(ms int64) time.Duration { return time.Duration(ms) * time.Millisecond }
+
 // fill puts the value's items into the result.
 func (m *memory) fill(r *rules, o *observation, result *metric.Result) {
 	result.State = metric.StateFresh
 	if o.covered < o.expected {
 		result.State = metric.StatePartial
-		result.Reason = fmt.Sprintf("%d of %d targets answer", o.covered, o.expected)
+		result.Reason = fmt.Sprintf("%d of %d targets answer", o.covered+o.filling, o.expected)
+		if o.filling > 0 {
+			result.Reason += fmt.Sprintf(", the windows of %d of them are not filled again yet", o.filling)
+		}
 		if len(o.failures) > 0 {
 			result.Reason += ": " + list(o.failures, 3)
 		}
@@ -160,7 +170,7 @@ func (m *memory) fill(r *rules, o *observation, result *metric.Result) {
 		}
 	case m.observed == 0:
 		result.State = metric.StateIdle
-		result.Reason = fmt.Sprintf("nothing was observed in the window: the last value stands for %s, then 0", time.Duration(r.idleAfter)*time.Millisecond)
+		result.Reason = fmt.Sprintf("nothing was observed in the window: the last value stands for %s, then 0", milliseconds(r.idleAfter))
 	}
 }
 

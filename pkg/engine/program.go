@@ -58,6 +58,7 @@ func newProgram(e *Engine, m *v1alpha1.GatewayMetric, sources []*source, parts [
 		view:    window.NewView(window.Covered, parts...),
 		rules:   newRules(&m.Spec, sources),
 	}
+	p.view.Fill(compiled.FullWindow())
 	if len(compiled.History()) > 0 {
 		p.past = window.NewView(window.Past, window.Part{Window: e.past(m.Namespace)})
 	}
@@ -143,12 +144,17 @@ func (p *program) observe(now int64) observation {
 		p.since = now
 	}
 	first := p.since
+	full := p.script.FullWindow()
 	for _, s := range p.sources {
-		covered, expected := s.window.Coverage(now)
-		o.covered += covered
-		o.expected += expected
+		c := s.window.CoverageOver(now, full)
+		o.covered += c.Covered
+		o.expected += c.Expected
+		if o.filling == 0 || c.Filling > 0 && c.Wait < o.wait {
+			o.wait = c.Wait
+		}
+		o.filling += c.Filling
 		o.targets += s.window.Targets()
-		if covered < expected || expected == 0 {
+		if c.Covered+c.Filling < c.Expected || c.Expected == 0 {
 			o.failures = append(o.failures, s.failures()...)
 		}
 		if at, ok := s.window.Oldest(); ok {
@@ -159,7 +165,7 @@ func (p *program) observe(now int64) observation {
 	if o.expected == 0 || o.covered == 0 {
 		return o
 	}
-	if full := p.script.FullWindow(); full > 0 {
+	if full > 0 {
 		o.warming = max(first+full-p.rules.interval-now, 0)
 	}
 	if o.warming > 0 {

@@ -40,6 +40,7 @@ type View struct {
 	mode  Mode
 	cache map[*metric.Selector]*selection
 
+	full     int64
 	now      int64
 	lookback int64
 	oldest   int64
@@ -55,8 +56,9 @@ type Mode int
 const (
 	// All rows.
 	All Mode = iota
-	// Covered leaves out targets that are expected and silent for more than
-	// two intervals: what they last said is not what is.
+	// Covered leaves out targets that are silent for more than two intervals:
+	// what they last said is not what is. Where Fill was called, it also leaves
+	// out those that were silent for much of the window.
 	Covered
 	// Past leaves out rows that are not before Begin's time: what a program
 	// remembers does not depend on the order of evaluation.
@@ -73,6 +75,10 @@ func NewView(mode Mode, parts ...Part) *View {
 	slices.SortStableFunc(parts, func(a, b Part) int { return cmp.Compare(a.Window.rank, b.Window.rank) })
 	return &View{parts: parts, mode: mode, cache: map[*metric.Selector]*selection{}, matched: map[string]bool{}}
 }
+
+// Fill says that the program reads low until a window of so many milliseconds is
+// filled: targets of which it is not are left out, as CoverageOver counts them.
+func (v *View) Fill(full int64) { v.full = full }
 
 // Begin starts an evaluation at the time given, in milliseconds.
 func (v *View) Begin(now int64) {
@@ -130,7 +136,7 @@ func (v *View) Select(sel *metric.Selector) []metric.Series {
 	for _, e := range s.entries {
 		w := v.parts[e.part].Window
 		live := !e.target.departed
-		if v.mode == Covered && live && !w.covered(e.target, v.now) {
+		if v.mode == Covered && live && (!w.covered(e.target, v.now) || w.filling(e.target, v.now, v.full) > 0) {
 			continue
 		}
 		rows := len(e.target.t)

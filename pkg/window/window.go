@@ -208,45 +208,11 @@ func (w *Window) Append(id string, b metric.Batch) error {
 		t.ended, t.departed = false, false
 		w.generation++
 	}
+	w.resumes(t, b.Time)
 	if t.append(b, b.Time-w.retention) {
 		w.generation++
 	}
 	return nil
-}
-
-// Coverage counts the expected targets, and those of them whose newest scrape
-// is less than two intervals old at the time given.
-func (w *Window) Coverage(at int64) (covered, expected int) {
-	w.mu.RLock()
-	defer w.mu.RUnlock()
-	for _, t := range w.targets {
-		if t.departed || !t.Expected {
-			continue
-		}
-		expected++
-		if w.covered(t, at) {
-			covered++
-		}
-	}
-	return covered, expected
-}
-
-// Targets counts the targets that are there, expected or not: those that were
-// listed last and have not departed.
-func (w *Window) Targets() int {
-	w.mu.RLock()
-	defer w.mu.RUnlock()
-	n := 0
-	for _, t := range w.targets {
-		if !t.departed {
-			n++
-		}
-	}
-	return n
-}
-
-func (w *Window) covered(t *target, at int64) bool {
-	return len(t.t) > 0 && t.newest() > at-2*w.interval
 }
 
 // Oldest returns the time of the first row that any live target has, in
@@ -282,8 +248,9 @@ type target struct {
 	departed bool
 	// ended: it is listed and has departed all the same, until it answers.
 	ended bool
-	// first is the time of the first row ever.
-	first int64
+	// first is the time of the first row ever, and resumed that of the last one
+	// that ended a silence; 0 for none.
+	first, resumed int64
 	// wantsSince is the newest row's time when the wants last changed: of rows
 	// up to it nothing is known for a series that is new.
 	wantsSince int64

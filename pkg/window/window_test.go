@@ -315,6 +315,62 @@ func TestATargetFirstSeenTerminatingCountsFromItsFirstAnswerOn(t *testing.T) {
 	}
 }
 
+func TestATargetThatWasSilentCountsAgainOnceItFillsTheWindow(t *testing.T) {
+	t.Parallel()
+	ranged := &metric.Selector{Name: "x", Range: 30 * second}
+	f := newFeed(t, 5*second, *ranged)
+	v := NewView(Covered, Part{Window: f.w})
+	v.Fill(30 * second)
+	f.targets(0, "a", "b")
+	expect := func(at int64, want Coverage, shown int) {
+		t.Helper()
+		if got := f.w.CoverageOver(at, 30*second); got != want {
+			t.Errorf("at %d s: %+v, want %+v", at/second, got, want)
+		}
+		if covered, expected := f.w.Coverage(at); covered != want.Covered+want.Filling || expected != want.Expected {
+			t.Errorf("at %d s: without a window %d of %d", at/second, covered, expected)
+		}
+		v.Begin(at)
+		defer v.End()
+		if got := len(v.Select(ranged)); got != shown {
+			t.Errorf("at %d s: %d series, want %d", at/second, got, shown)
+		}
+	}
+	one := map[string]float64{"x": 1}
+	scrape := func(at int64, ids ...string) {
+		t.Helper()
+		for _, id := range ids {
+			f.scrape(id, at, one)
+		}
+	}
+	for at := 5 * second; at <= 60*second; at += 5 * second {
+		scrape(at, "a", "b")
+	}
+	expect(60*second, Coverage{Covered: 2, Expected: 2}, 2)
+	for at := 65 * second; at <= 120*second; at += 5 * second {
+		scrape(at, "a")
+	}
+	expect(120*second, Coverage{Covered: 1, Expected: 2}, 1)
+	scrape(125*second, "a", "b")
+	expect(125*second, Coverage{Covered: 1, Expected: 2, Filling: 1, Wait: 22500}, 1)
+	for at := 130 * second; at <= 145*second; at += 5 * second {
+		scrape(at, "a", "b")
+	}
+	expect(145*second, Coverage{Covered: 1, Expected: 2, Filling: 1, Wait: 2500}, 1)
+	scrape(150*second, "a", "b")
+	expect(150*second, Coverage{Covered: 2, Expected: 2}, 2)
+
+	// One that is new counts at once, and so does one that missed a scrape.
+	f.targets(151*second, "a", "b", "c")
+	scrape(155*second, "a", "b", "c")
+	scrape(160*second, "a", "c")
+	scrape(165*second, "a", "b", "c")
+	for at := 170 * second; at <= 210*second; at += 5 * second {
+		scrape(at, "a", "b", "c")
+		expect(at, Coverage{Covered: 3, Expected: 3}, 3)
+	}
+}
+
 func TestASilentTargetIsLeftOutOnceItIsNotCovered(t *testing.T) {
 	t.Parallel()
 	sel := &metric.Selector{Name: "x"}
