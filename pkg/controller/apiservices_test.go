@@ -349,7 +349,9 @@ func TestAPIServicesFollowTheBundle(t *testing.T) {
 	eventually(t, "the second bundle, at once", bundleIs("CA two"))
 
 	// The API server is away for a while.
-	w.failing(func(string, string) error { return &url.Error{Op: "Get", URL: "https://api", Err: context.DeadlineExceeded} })
+	w.failing(func(string, string) error {
+		return &url.Error{Op: "Get", URL: "https://api", Err: context.DeadlineExceeded}
+	})
 	w.mu.Lock()
 	w.bundle = "CA three"
 	w.mu.Unlock()

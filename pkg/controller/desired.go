@@ -3,6 +3,7 @@ package controller
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -121,9 +122,8 @@ func (w *view) accept(v verdict, generation int64, observed *int64, conditions *
 	case v.accepted:
 		*lastGood = nil
 	case v.spec != nil: // an older version goes on
-		raw, err := json.Marshal(v.spec)
-		if err == nil && !sameJSON(*lastGood, raw) {
-			*lastGood = &runtime.RawExtension{Raw: raw}
+		if spec, err := plain(v.spec); err == nil && !saysTheSame(*lastGood, spec) {
+			*lastGood = spec
 		}
 	}
 }
@@ -144,11 +144,36 @@ func (w *view) set(conditions *[]metav1.Condition, kind string, is bool, reason,
 	})
 }
 
-// sameJSON reports whether two texts say the same; the API server sorts the
-// fields of what it keeps.
-func sameJSON(a *runtime.RawExtension, b []byte) bool {
+// plain returns a spec as JSON without nulls, which a merge patch cannot write.
+func plain(spec any) (*runtime.RawExtension, error) {
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(spec)
+	if err != nil {
+		return nil, err
+	}
+	dropNulls(fields)
+	raw, err := json.Marshal(fields)
+	return &runtime.RawExtension{Raw: raw}, err
+}
+
+func dropNulls(value any) {
+	switch value := value.(type) {
+	case map[string]any:
+		maps.DeleteFunc(value, func(_ string, v any) bool { return v == nil })
+		for _, v := range value {
+			dropNulls(v)
+		}
+	case []any:
+		for _, v := range value {
+			dropNulls(v)
+		}
+	}
+}
+
+// saysTheSame reports whether two texts are the same JSON; the API server
+// sorts the fields of what it keeps.
+func saysTheSame(a, b *runtime.RawExtension) bool {
 	var x, y any
-	return a != nil && json.Unmarshal(a.Raw, &x) == nil && json.Unmarshal(b, &y) == nil && reflect.DeepEqual(x, y)
+	return a != nil && json.Unmarshal(a.Raw, &x) == nil && json.Unmarshal(b.Raw, &y) == nil && reflect.DeepEqual(x, y)
 }
 
 // unserved is said of what no version of is in use.
