@@ -9,6 +9,8 @@ import (
 
 // The defaults of optional fields.
 const (
+	DefaultPath               = "/metrics"
+	DefaultScheme             = SchemeHTTP
 	DefaultInterval           = 5 * time.Second
 	DefaultScrapeTimeout      = 2 * time.Second
 	DefaultBodySizeLimit      = 64 << 20 // bytes
@@ -22,6 +24,15 @@ const (
 // timeout is shortened to the interval only where it is a default itself.
 func (s *GatewaySource) SetDefaults() {
 	spec := &s.Spec
+	if spec.Pods != nil && spec.Pods.Path == "" {
+		spec.Pods.Path = DefaultPath
+	}
+	if spec.Service != nil && spec.Service.Path == "" {
+		spec.Service.Path = DefaultPath
+	}
+	if spec.Static == nil && spec.Scheme == "" {
+		spec.Scheme = DefaultScheme
+	}
 	if spec.Interval == nil {
 		spec.Interval = &metav1.Duration{Duration: DefaultInterval}
 	}

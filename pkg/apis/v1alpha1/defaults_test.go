@@ -27,21 +27,32 @@ func TestSourceSetDefaults(t *testing.T) {
 	yes, no := true, false
 	limit := resource.MustParse("64Mi")
 	f(GatewaySourceSpec{}, GatewaySourceSpec{
-		Interval: duration(5 * time.Second), ScrapeTimeout: duration(2 * time.Second),
+		Scheme: SchemeHTTP, Interval: duration(5 * time.Second), ScrapeTimeout: duration(2 * time.Second),
 		Format: FormatAuto, EnableCompression: &no, BodySizeLimit: &limit,
 	})
 	f(GatewaySourceSpec{Interval: duration(time.Second), Authorization: &Authorization{CredentialsFile: "token"}}, GatewaySourceSpec{
-		Interval: duration(time.Second), ScrapeTimeout: duration(time.Second),
+		Scheme: SchemeHTTP, Interval: duration(time.Second), ScrapeTimeout: duration(time.Second),
 		Format: FormatAuto, EnableCompression: &no, BodySizeLimit: &limit,
 		Authorization: &Authorization{Type: "Bearer", CredentialsFile: "token"},
 	})
 	small := resource.MustParse("1Mi")
 	given := GatewaySourceSpec{
-		Interval: duration(time.Minute), ScrapeTimeout: duration(2 * time.Minute),
+		Pods:   &PodTargets{Path: "/stats"},
+		Scheme: SchemeHTTPS, Interval: duration(time.Minute), ScrapeTimeout: duration(2 * time.Minute),
 		Format: FormatStubStatus, EnableCompression: &yes, BodySizeLimit: &small,
 		Authorization: &Authorization{Type: "Token", CredentialsFile: "token"},
 	}
 	f(given, given)
+
+	// Pods and services have a path and a scheme, URLs bring theirs along.
+	rest := func(spec GatewaySourceSpec) GatewaySourceSpec {
+		spec.Interval, spec.ScrapeTimeout = duration(5*time.Second), duration(2*time.Second)
+		spec.Format, spec.EnableCompression, spec.BodySizeLimit = FormatAuto, &no, &limit
+		return spec
+	}
+	f(GatewaySourceSpec{Pods: &PodTargets{}}, rest(GatewaySourceSpec{Pods: &PodTargets{Path: "/metrics"}, Scheme: SchemeHTTP}))
+	f(GatewaySourceSpec{Service: &ServiceTargets{}}, rest(GatewaySourceSpec{Service: &ServiceTargets{Path: "/metrics"}, Scheme: SchemeHTTP}))
+	f(GatewaySourceSpec{Static: &StaticTargets{}}, rest(GatewaySourceSpec{Static: &StaticTargets{}}))
 }
 
 func TestMetricSetDefaults(t *testing.T) {

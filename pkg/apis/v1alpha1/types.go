@@ -80,7 +80,8 @@ type GatewaySourceSpec struct {
 	// gaugeway runs with --allow-static, because anything can be named by a URL.
 	Static *StaticTargets `json:"static,omitempty"`
 
-	// Scheme to scrape pods with: http, the default, or https. Static URLs have their own.
+	// Scheme to scrape pods with: http, the default, or https. Static URLs have
+	// their own; with them it stays empty.
 	Scheme Scheme `json:"scheme,omitempty"`
 	// Interval between two scrapes: 1s to 5m. Default 5s.
 	//
@@ -117,7 +118,7 @@ type GatewaySourceSpec struct {
 	// BodySizeLimit is the largest body that is read, in bytes, unpacked: 1Ki
 	// to 1Gi. Default 64Mi.
 	//
-	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 1024 && self <= 1073741824 : isQuantity(self) && quantity(self).compareTo(quantity('1Ki')) >= 0 && quantity(self).compareTo(quantity('1Gi')) <= 0",message="out of range; choose 1Ki to 1Gi, such as 64Mi (m means thousandths, Mi 1048576)"
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 1024 && self <= 1073741824 : self.matches('^[+-]?[0-9.]{1,30}([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$') && isQuantity(self) && quantity(self).compareTo(quantity('1Ki')) >= 0 && quantity(self).compareTo(quantity('1Gi')) <= 0",message="out of range; choose 1Ki to 1Gi, such as 64Mi (m means thousandths, Mi 1048576)"
 	BodySizeLimit *resource.Quantity `json:"bodySizeLimit,omitempty"`
 
 	// AllowedNamespaces may use this source beyond its own namespace, which
@@ -153,7 +154,7 @@ type PodTargets struct {
 	// Path of the statistics; default /metrics.
 	//
 	// +kubebuilder:validation:MaxLength=1024
-	// +kubebuilder:validation:XValidation:rule="self.matches('^/([^/?#[:space:]][^?#[:space:]]*)?$')",message="not a path; begin with one /, such as /metrics, and put a query into params"
+	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^/([^/?#[:space:]][^?#[:space:]]*)?$')",message="not a path; begin with one /, such as /metrics, and put a query into params"
 	Path string `json:"path,omitempty"`
 }
 
@@ -173,7 +174,7 @@ type ServiceTargets struct {
 	// Path of the statistics; default /metrics.
 	//
 	// +kubebuilder:validation:MaxLength=1024
-	// +kubebuilder:validation:XValidation:rule="self.matches('^/([^/?#[:space:]][^?#[:space:]]*)?$')",message="not a path; begin with one /, such as /metrics, and put a query into params"
+	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^/([^/?#[:space:]][^?#[:space:]]*)?$')",message="not a path; begin with one /, such as /metrics, and put a query into params"
 	Path string `json:"path,omitempty"`
 }
 
@@ -247,7 +248,7 @@ type Authorization struct {
 	// BasicAuth does that.
 	//
 	// +kubebuilder:validation:MaxLength=64
-	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9-]+$`
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9-]*$`
 	// +kubebuilder:validation:XValidation:rule="self.lowerAscii() != 'basic'",message="Basic would need encoded credentials; use basicAuth: {username: ..., password: {name: ..., key: ...}}"
 	Type string `json:"type,omitempty"`
 	// Credentials is the key of a Secret that holds the credentials. In a cluster.
@@ -511,7 +512,7 @@ type Missing struct {
 	For *metav1.Duration `json:"for,omitempty"`
 	// Value is what Value answers. Required by Value, else absent.
 	//
-	// +kubebuilder:validation:XValidation:rule="type(self) == int || isQuantity(self)",message="not a number; write it in quotes, if need be with a suffix, such as \"10\" or 500m"
+	// +kubebuilder:validation:XValidation:rule="type(self) == int || self.matches('^[+-]?[0-9.]{1,30}([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$') && isQuantity(self)",message="not a number; write it in quotes, if need be with a suffix, such as \"10\" or 500m"
 	Value *resource.Quantity `json:"value,omitempty"`
 }
 

@@ -1,6 +1,7 @@
 package v1alpha1
 
 import (
+	"fmt"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -18,16 +19,27 @@ const (
 	// MaxLuaBytes limits an expression: the compiler takes a time that grows
 	// with the cube of the length.
 	MaxLuaBytes = 8 << 10
+	// MaxSources, MaxAllowedNamespaces, MaxParams and MaxMatchers limit lists, so
+	// that the API server can check them at admission.
+	MaxSources           = 32
+	MaxAllowedNamespaces = 256
+	MaxParams            = 64
+	MaxMatchers          = 32
+	// MaxPathBytes and MaxNameBytes limit paths and names of metrics.
+	MaxPathBytes = 1024
+	MaxNameBytes = 253
 )
 
 // Validate checks one source after SetDefaults. The detail of each error says
 // what is wrong and, after the first semicolon, the cure. It returns nil for a
-// valid source, and no secret: user info in a URL is masked.
+// valid source, and no secret: user info in a URL is masked. What only a source
+// of the cluster may not do is ValidateInCluster's.
 func (s *GatewaySource) Validate() field.ErrorList {
 	spec, at := &s.Spec, field.NewPath("spec")
 	errs := validateObjectMeta(&s.ObjectMeta)
-	errs = append(errs, validateStatic(spec.Static, at.Child("static"))...)
+	errs = append(errs, validateTargets(spec, at)...)
 	errs = append(errs, validateTimes(spec, at)...)
+	errs = append(errs, validateCount(len(spec.Params), MaxParams, at.Child("params"))...)
 	for _, name := range sortedKeys(spec.Params) {
 		if name == "" {
 			errs = append(errs, field.Invalid(at.Child("params").Key(name), name, "a parameter needs a name; write name: [value]"))
@@ -64,7 +76,7 @@ func (m *GatewayMetric) Validate() field.ErrorList {
 	default:
 		errs = append(errs, field.NotSupported(at.Child("type"), spec.Type, []MetricType{TypeLevel, TypeTotal}))
 	}
-	errs = append(errs, validateExternal(spec.External, at.Child("external"))...)
+	errs = append(errs, validateServing(spec, at)...)
 	if p := spec.MinCoveragePercent; p != nil && (*p < 1 || *p > 100) {
 		errs = append(errs, field.Invalid(at.Child("minCoveragePercent"), *p, "not a percentage; choose 1 to 100"))
 	}
@@ -103,4 +115,12 @@ func validateNamespaceName(name string, at *field.Path) field.ErrorList {
 		return field.ErrorList{field.Invalid(at, name, "not a namespace; use lowercase letters, digits and -, begin and end with a letter or digit, at most 63 characters")}
 	}
 	return nil
+}
+
+// validateCount checks the length of a list.
+func validateCount(n, limit int, at *field.Path) field.ErrorList {
+	if n <= limit {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(at, n, fmt.Sprintf("more than %d entries; split the object into several", limit))}
 }

@@ -2,9 +2,9 @@ package v1alpha1
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -12,7 +12,7 @@ func validateSourceReferences(refs []SourceReference, at *field.Path) field.Erro
 	if len(refs) == 0 {
 		return field.ErrorList{field.Required(at, "a metric reads at least one source; write sources: [{name: ...}]")}
 	}
-	var errs field.ErrorList
+	errs := validateCount(len(refs), MaxSources, at)
 	seen := map[SourceReference]bool{}
 	for i, ref := range refs {
 		at := at.Index(i)
@@ -47,19 +47,70 @@ func validateLua(lua string, at *field.Path) field.ErrorList {
 	return nil
 }
 
-func validateExternal(external *ExternalMetric, at *field.Path) field.ErrorList {
-	if external == nil {
-		return field.ErrorList{field.Required(at, "the metric is not served anywhere; write external: {name: ...}")}
+// validateServing checks the names under which the metric is served: at least one.
+func validateServing(spec *GatewayMetricSpec, at *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if spec.External == nil && spec.Pods == nil && spec.Object == nil {
+		return field.ErrorList{field.Required(at.Child("external"), "the metric is not served anywhere; write external: {name: ...}, pods: {name: ...} or object: {name: ..., resource: ..., label: ...}")}
 	}
-	at = at.Child("name")
-	if external.Name == "" {
+	if spec.External != nil {
+		at, name := at.Child("external", "name"), spec.External.Name
+		errs = append(errs, validateMetricName(name, at)...)
+		if name == "status" || name == "finalize" {
+			errs = append(errs, field.Invalid(at, name, "the API server takes a path that ends so for the namespace's own; choose another name"))
+		}
+	}
+	if spec.Pods != nil {
+		errs = append(errs, validateMetricName(spec.Pods.Name, at.Child("pods", "name"))...)
+	}
+	if spec.Object != nil {
+		errs = append(errs, validateObject(spec.Object, at.Child("object"))...)
+	}
+	return errs
+}
+
+func validateMetricName(name string, at *field.Path) field.ErrorList {
+	switch {
+	case name == "":
 		return field.ErrorList{field.Required(at, "an HPA asks for the metric by this name; write one, such as checkout_p95_latency_seconds")}
-	}
-	if len(content.IsPathSegmentName(external.Name)) > 0 || !isExternalName(external.Name) {
-		return field.ErrorList{field.Invalid(at, external.Name, "not a metric name; begin with a letter, _ or : and go on with letters, digits and _ . : -")}
+	case len(name) > MaxNameBytes:
+		return field.ErrorList{{
+			Type:   field.ErrorTypeTooLong,
+			Field:  at.String(),
+			Detail: fmt.Sprintf("%d bytes, and at most %d are allowed; shorten it", len(name), MaxNameBytes),
+		}}
+	case !metricName.MatchString(name):
+		return field.ErrorList{field.Invalid(at, name, "not a metric name; begin with a letter, _ or : and go on with letters, digits and _ . : -")}
 	}
 	return nil
 }
+
+func validateObject(object *ObjectMetric, at *field.Path) field.ErrorList {
+	errs := validateMetricName(object.Name, at.Child("name"))
+	resource, label := at.Child("resource"), at.Child("label")
+	switch {
+	case object.Resource == "":
+		errs = append(errs, field.Required(resource, "objects are of a resource; write its plural with its group, such as services or ingresses.networking.k8s.io"))
+	case object.Resource == "pods":
+		errs = append(errs, field.Invalid(resource, object.Resource, "pods have a field of their own; write pods: {name: ...} instead of object"))
+	case len(object.Resource) > MaxNameBytes || !resourceName.MatchString(object.Resource):
+		errs = append(errs, field.Invalid(resource, object.Resource, "not a resource; write its plural in lower case with its group, such as services or ingresses.networking.k8s.io"))
+	}
+	switch {
+	case object.Label == "":
+		errs = append(errs, field.Required(label, "a label of the result names the object; write it, such as service"))
+	case len(object.Label) > MaxNameBytes || !labelName.MatchString(object.Label) || object.Label == "__name__":
+		errs = append(errs, field.Invalid(label, object.Label, "not a label; write the one that names the object, such as service"))
+	}
+	return errs
+}
+
+// What names are made of. Labels may be those of OpenTelemetry, with dots.
+var (
+	metricName   = regexp.MustCompile(`^[A-Za-z_:][A-Za-z0-9_.:-]*$`)
+	resourceName = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
+	labelName    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.:/-]*$`)
+)
 
 func validateMissing(missing *Missing, at *field.Path) field.ErrorList {
 	if missing == nil {
@@ -86,16 +137,4 @@ func validateMissing(missing *Missing, at *field.Path) field.ErrorList {
 		errs = append(errs, field.Forbidden(at.Child("value"), fmt.Sprintf("policy %s does not use it; remove it or write policy: Value", missing.Policy)))
 	}
 	return errs
-}
-
-// isExternalName reports whether name is [A-Za-z_:][A-Za-z0-9_.:-]*.
-func isExternalName(name string) bool {
-	for i, c := range []byte(name) {
-		first := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' || c == ':'
-		later := '0' <= c && c <= '9' || c == '.' || c == '-'
-		if !first && (i == 0 || !later) {
-			return false
-		}
-	}
-	return name != ""
 }

@@ -1,6 +1,7 @@
 package v1alpha1
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -72,7 +73,7 @@ metadata.namespace: Invalid value: "a.b": not a namespace; use lowercase letters
 
 	// Targets.
 	f(func(s *GatewaySource) { s.Spec.Static = nil },
-		`spec.static: Required value: nothing says what to scrape; write static: {urls: [http://host:port/metrics]}`)
+		`spec: Required value: nothing says what to scrape; write pods: {selector: {matchLabels: {...}}, port: ...}, service: {name: ..., port: ...} or static: {urls: [http://host:port/metrics]}`)
 	f(urls(), `spec.static.urls: Required value: there is nothing to scrape; list at least one URL, such as http://host:port/metrics`)
 	f(urls("localhost:8001/metrics"), `spec.static.urls[0]: Invalid value: "localhost:8001/metrics": does not begin with http:// or https://; write an absolute URL, such as http://host:port/metrics`)
 	f(urls("/metrics"), `spec.static.urls[0]: Invalid value: "/metrics": does not begin with http:// or https://; write an absolute URL, such as http://host:port/metrics`)
@@ -115,14 +116,14 @@ spec.tlsConfig: Forbidden: no URL is https, so it would not be used; write https
 	}, `spec.tlsConfig.certFile: Required value: a client key needs its certificate; name the file of the certificate or remove keyFile`)
 	f(func(s *GatewaySource) { s.Spec.Authorization = &Authorization{Type: "basic"} },
 		`spec.authorization.type: Invalid value: "basic": would need encoded credentials; use basicAuth: {username: ..., passwordFile: ...}
-spec.authorization.credentialsFile: Required value: there is nothing to send; name the file that holds the credentials`)
+spec.authorization.credentialsFile: Required value: there is nothing to send; name the file that holds it or, in a cluster, the key of a Secret in credentials: {name: ..., key: ...}`)
 	f(func(s *GatewaySource) { s.Spec.Authorization = &Authorization{Type: "Bearer x", CredentialsFile: "f"} },
 		`spec.authorization.type: Invalid value: "Bearer x": not one word of letters, digits and dashes; write Bearer or leave it out`)
 	f(func(s *GatewaySource) {
 		s.Spec.Authorization = &Authorization{CredentialsFile: "f"}
 		s.Spec.BasicAuth = &BasicAuth{}
 	}, `spec.basicAuth.username: Required value: there is nobody to sign in as; write the user's name
-spec.basicAuth.passwordFile: Required value: there is no password; name the file that holds it
+spec.basicAuth.passwordFile: Required value: there is no password; name the file that holds it or, in a cluster, the key of a Secret in password: {name: ..., key: ...}
 spec.basicAuth: Forbidden: authorization is given too and a request has one Authorization header; remove one of them`)
 	f(func(s *GatewaySource) { s.Spec.BasicAuth = &BasicAuth{Username: "a:b", PasswordFile: "p"} },
 		`spec.basicAuth.username: Invalid value: "a:b": a colon ends the user's name in basic authentication; use a name without one`)
@@ -199,11 +200,41 @@ spec.sources[3]: Invalid value: "shop/a": listed twice, which would not count it
 
 	// Serving.
 	f(func(s *GatewayMetricSpec) { s.External = nil },
-		`spec.external: Required value: the metric is not served anywhere; write external: {name: ...}`)
+		`spec.external: Required value: the metric is not served anywhere; write external: {name: ...}, pods: {name: ...} or object: {name: ..., resource: ..., label: ...}`)
 	f(name(""), `spec.external.name: Required value: an HPA asks for the metric by this name; write one, such as checkout_p95_latency_seconds`)
 	for _, bad := range []string{"a/b", "..", "a%b", "1a", "-a", "p95 latency", "größe"} {
 		f(name(bad), `spec.external.name: Invalid value: "`+bad+`": not a metric name; begin with a letter, _ or : and go on with letters, digits and _ . : -`)
 	}
+
+	f(name("status"), `spec.external.name: Invalid value: "status": the API server takes a path that ends so for the namespace's own; choose another name`)
+	f(name("finalize"), `spec.external.name: Invalid value: "finalize": the API server takes a path that ends so for the namespace's own; choose another name`)
+	f(name(strings.Repeat("a", 254)), `spec.external.name: Too long: 254 bytes, and at most 253 are allowed; shorten it`)
+	custom := func(pods *PodsMetric, object *ObjectMetric) func(*GatewayMetricSpec) {
+		return func(s *GatewayMetricSpec) { s.External, s.Pods, s.Object = nil, pods, object }
+	}
+	object := func(resource, label string) func(*GatewayMetricSpec) {
+		return custom(nil, &ObjectMetric{Name: "rps", Resource: resource, Label: label})
+	}
+	f(custom(&PodsMetric{Name: "status"}, nil), "")
+	f(custom(&PodsMetric{Name: "rps"}, &ObjectMetric{Name: "rps", Resource: "services", Label: "service"}), "")
+	f(object("httproutes.gateway.networking.k8s.io", "gen_ai.route"), "")
+	f(custom(&PodsMetric{}, &ObjectMetric{}), `spec.pods.name: Required value: an HPA asks for the metric by this name; write one, such as checkout_p95_latency_seconds
+spec.object.name: Required value: an HPA asks for the metric by this name; write one, such as checkout_p95_latency_seconds
+spec.object.resource: Required value: objects are of a resource; write its plural with its group, such as services or ingresses.networking.k8s.io
+spec.object.label: Required value: a label of the result names the object; write it, such as service`)
+	f(object("pods", "pod"), `spec.object.resource: Invalid value: "pods": pods have a field of their own; write pods: {name: ...} instead of object`)
+	for _, bad := range []string{"Service", "services/status", "services.", "-x", "services.v1.", "a b"} {
+		f(object(bad, "service"), `spec.object.resource: Invalid value: "`+bad+`": not a resource; write its plural in lower case with its group, such as services or ingresses.networking.k8s.io`)
+	}
+	for _, bad := range []string{"1a", "a b", "__name__", "größe"} {
+		f(object("services", bad), `spec.object.label: Invalid value: "`+bad+`": not a label; write the one that names the object, such as service`)
+	}
+	f(func(s *GatewayMetricSpec) {
+		s.Sources = nil
+		for i := range MaxSources + 1 {
+			s.Sources = append(s.Sources, SourceReference{Name: fmt.Sprintf("s%d", i)})
+		}
+	}, `spec.sources: Invalid value: 33: more than 32 entries; split the object into several`)
 
 	// Answers.
 	f(percent(0), `spec.minCoveragePercent: Invalid value: 0: not a percentage; choose 1 to 100`)
