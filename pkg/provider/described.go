@@ -203,7 +203,7 @@ func (d *described) every(metricSelector labels.Selector) ([]custom_metrics.Metr
 // of returns the values of those of the objects that have one that the selector
 // matches, or a reason why there are none.
 func (d *described) of(objects []string, metricSelector labels.Selector) ([]custom_metrics.MetricValue, string) {
-	var values []custom_metrics.MetricValue
+	values := make([]custom_metrics.MetricValue, 0, min(len(objects), len(d.values)))
 	for _, object := range objects {
 		f := d.find(object, metricSelector)
 		if f.reason != "" {
