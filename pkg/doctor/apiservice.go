@@ -53,24 +53,33 @@ func incumbent(service string) string {
 // apiServices checks the registrations of the metrics APIs, and notes whose
 // each group is.
 func (e *examination) apiServices(ctx context.Context) {
-	for _, a := range apiServiceNames {
-		object := name("APIService", "", a.name)
-		var s apiregistrationv1.APIService
-		err := e.Reader.Get(ctx, client.ObjectKey{Name: a.name}, &s)
+	services := make([]apiregistrationv1.APIService, len(apiServiceNames))
+	errs := make([]error, len(apiServiceNames))
+	for i, a := range apiServiceNames {
+		errs[i] = e.Reader.Get(ctx, client.ObjectKey{Name: a.name}, &services[i])
+		switch {
+		case apierrors.IsNotFound(errs[i]):
+			e.note(a.group, nobody)
+		case errs[i] != nil:
+			e.note(a.group, unknownOwner)
+		case e.isOurs(&services[i]):
+			e.note(a.group, ours)
+			e.install.apiServices = append(e.install.apiServices, services[i])
+		default:
+			e.note(a.group, foreign)
+		}
+	}
+	for i, a := range apiServiceNames {
+		object, s, err := name("APIService", "", a.name), &services[i], errs[i]
 		switch {
 		case apierrors.IsNotFound(err):
-			e.note(a.group, nobody)
 			e.absent(object, a.group)
 		case err != nil:
-			e.note(a.group, unknownOwner)
 			e.unread(object, "get on apiservices.apiregistration.k8s.io", err)
-		case !e.isOurs(&s):
-			e.note(a.group, foreign)
-			e.foreign(object, a.group, &s)
+		case e.isOurs(s):
+			e.available(object, s)
 		default:
-			e.note(a.group, ours)
-			e.install.apiServices = append(e.install.apiServices, s)
-			e.available(object, &s)
+			e.foreign(object, a.group, s)
 		}
 	}
 }
@@ -89,6 +98,8 @@ func (e *examination) absent(object, group string) {
 	switch {
 	case known && !served:
 		e.ok(object, "not registered, as --apiservices of the Deployment says")
+	case e.owners[group] == foreign:
+		e.ok(object, "not registered: gaugeway leaves a group alone of which another adapter serves a version")
 	case e.install.missing:
 		e.add(Error, object, "not registered", "install gaugeway, whose leader registers it")
 	default:
@@ -103,6 +114,8 @@ func (e *examination) foreign(object, group string, s *apiregistrationv1.APIServ
 	served, known := e.install.serves(group)
 	declared := e.declared(group)
 	switch {
+	case s.Labels[nameLabel] == "gaugeway" && s.Spec.Service != nil:
+		e.add(Error, object, "it is of gaugeway, but leads to "+who, fmt.Sprintf("gaugeway doctor --install-namespace %s --service %s", s.Spec.Service.Namespace, s.Spec.Service.Name))
 	case known && !served:
 		e.ok(object, "served by %s; gaugeway leaves it alone, as --apiservices of the Deployment says", who)
 	case declared == 0:

@@ -43,7 +43,8 @@ func TestAutoscalers(t *testing.T) {
 			"error " + web + `: external metric "tokens" is declared by no GatewayMetric in namespace shop | kubectl -n shop get gwm`,
 		}},
 		{"unknown name of another adapter", func(t *testing.T, w *world) {
-			get[*apiregistrationv1.APIService](t, w, "v1beta1.external.metrics.k8s.io").Spec.Service.Name = "keda"
+			s := get[*apiregistrationv1.APIService](t, w, "v1beta1.external.metrics.k8s.io")
+			s.Labels, s.Spec.Service.Name = nil, "keda"
 		}, []autoscalingv2.MetricSpec{external("tokens", "Value", "250")}, nil, []string{"error " + externalAPI}},
 		{"name of another namespace", none, []autoscalingv2.MetricSpec{external("checkout_rps", "AverageValue", "50")}, func(h *hpa) { h.Namespace = "other" }, []string{
 			`error HorizontalPodAutoscaler other/web: external metric "checkout_rps" is declared in namespace shop, and an autoscaler reads the metrics of its own, other | declare it in other`,

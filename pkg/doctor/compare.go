@@ -28,6 +28,9 @@ import (
 // annotation that is the metric of the same name.
 const AnnotationCompareWith = v1alpha1.GroupName + "/compare-with"
 
+// itself is the Incumbent where there is none.
+const itself = "gaugeway itself"
+
 // A Comparison sets the answers of the adapter that serves external metrics now
 // beside gaugeway's.
 type Comparison struct {
@@ -117,7 +120,7 @@ func (e *examination) incumbentOf(ctx context.Context) string {
 	case err != nil:
 		return "unknown"
 	case e.isOurs(&s):
-		return "gaugeway itself"
+		return itself
 	}
 	return ownerOf(&s)
 }
@@ -273,6 +276,9 @@ func ratio(gaugeway, incumbent Reading) string {
 }
 
 func (c *Comparison) print(out *strings.Builder) {
+	if c.Incumbent == itself {
+		fmt.Fprintln(out, "there is no other adapter to compare with: gaugeway itself serves external metrics")
+	}
 	fmt.Fprintf(out, "external metrics are served by %s; gaugeway's values are from its %s\n", c.Incumbent, map[string]string{
 		"status": "GatewayMetrics' status, at most 30 s older", "direct": "own API",
 	}[c.Source])

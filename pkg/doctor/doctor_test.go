@@ -3,6 +3,7 @@ package doctor
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
 )
@@ -122,6 +124,15 @@ func TestBrokenClusters(t *testing.T) {
 			remove[*v1alpha1.GatewayMetric](w)
 			remove[*autoscalingv2.HorizontalPodAutoscaler](w)
 		}, none, []string{"warning " + externalAPI + ": served by KEDA ...no GatewayMetric asks for it"}},
+		{"another adapter holds one version of the group", func(_ *testing.T, w *world) {
+			w.objects = slices.DeleteFunc(w.objects, func(o client.Object) bool { return o.GetName() == "v1beta2.custom.metrics.k8s.io" })
+		}, func(t *testing.T, w *world) {
+			s := get[*apiregistrationv1.APIService](t, w, "v1beta1.custom.metrics.k8s.io")
+			s.Labels, s.Spec.Service.Name = nil, "prometheus-adapter"
+		}, []string{"error APIService v1beta1.custom.metrics.k8s.io: served by prometheus-adapter at gaugeway-system/prometheus-adapter"}},
+		{"gaugeway of another namespace", func(t *testing.T, w *world) {
+			get[*apiregistrationv1.APIService](t, w, "v1beta1.external.metrics.k8s.io").Spec.Service.Namespace = "monitoring"
+		}, none, []string{"error " + externalAPI + ": it is of gaugeway, but leads to monitoring/gaugeway...| gaugeway doctor --install-namespace monitoring --service gaugeway"}},
 		{"a local APIService", func(t *testing.T, w *world) {
 			get[*apiregistrationv1.APIService](t, w, "v1beta1.external.metrics.k8s.io").Spec.Service = nil
 		}, none, []string{"error " + externalAPI + ": served by the API server itself"}},
