@@ -78,7 +78,7 @@ func (m *memory) answer(r *rules, o observation) *metric.Result {
 func unanswered(r *rules, o *observation) (metric.State, string) {
 	why := ""
 	if len(o.failures) > 0 {
-		why = ": " + list(o.failures, 3)
+		why = ": " + list(o.failures)
 	}
 	switch {
 	case o.expected == 0 && o.targets > 0:
@@ -112,7 +112,7 @@ func (m *memory) fill(r *rules, o *observation, result *metric.Result) {
 			result.Reason += fmt.Sprintf(", the windows of %d of them are not filled again yet", o.filling)
 		}
 		if len(o.failures) > 0 {
-			result.Reason += ": " + list(o.failures, 3)
+			result.Reason += ": " + list(o.failures)
 		}
 		if r.total {
 			result.Scale = float64(o.expected) / float64(o.covered)
@@ -132,7 +132,7 @@ func (m *memory) fill(r *rules, o *observation, result *metric.Result) {
 		seen[item.Labels.String()] = lastValue{value: item.Value, known: true, at: o.now}
 	}
 	if len(undefined) > 0 {
-		result.Undefined = fmt.Sprintf("its expression gave %s: guard divisions with ratio(a, b, default)", list(undefined, 3))
+		result.Undefined = fmt.Sprintf("its expression gave %s: guard divisions with ratio(a, b, default)", list(undefined))
 		if r.externalOnly || len(result.Items) == 0 {
 			result.State, result.Reason = metric.StateMissing, result.Undefined
 			result.Items, result.Undefined = nil, ""
@@ -166,7 +166,7 @@ func (m *memory) fill(r *rules, o *observation, result *metric.Result) {
 		result.State = metric.StateMissing
 		result.Reason = "its expression has no data"
 		if len(o.empty) > 0 {
-			result.Reason += ": no series matches " + list(o.empty, 3)
+			result.Reason += ": no series matches " + list(o.empty)
 		}
 	case m.observed == 0:
 		result.State = metric.StateIdle

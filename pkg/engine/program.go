@@ -299,7 +299,8 @@ func newRules(spec *v1alpha1.GatewayMetricSpec, sources []*source) rules {
 }
 
 // list joins what may be many, saying how many it leaves out.
-func list(items []string, most int) string {
+func list(items []string) string {
+	const most = 3
 	if len(items) <= most {
 		return strings.Join(items, "; ")
 	}

@@ -442,6 +442,18 @@ func status(code int) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
 }
 
+// TestRedirectsAreNotFollowed: a target cannot make the scraper ask another one.
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	t.Parallel()
+	elsewhere := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("the other one is asked") })
+	s := scraper(t, Config{})
+	_, err := s.Scrape(t.Context(), serve(t, redirect(elsewhere)), exposition.NewParser(exposition.Options{}))
+	checkError(t, err, ReasonRedirect, "status 307 redirects to http on the host...")
+	if s.connections().Proxy != nil {
+		t.Error("a proxy may be used")
+	}
+}
+
 func redirect(location string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", location)
