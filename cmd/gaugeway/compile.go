@@ -75,7 +75,7 @@ func windowFindings(m *config.Metric, program *script.Program, sources []*config
 // an HPA adds up the items that it reads of an external metric.
 func sumFindings(m *config.Metric, program *script.Program) []config.Finding {
 	levels := m.Spec.Type == v1alpha1.TypeLevel && program.ResultKind() == script.Vector
-	if !levels && !program.Quantiles() {
+	if m.Spec.External == nil || !levels && !program.Quantiles() {
 		return nil
 	}
 	return []config.Finding{warning(m.LuaFinding(0, 0,
