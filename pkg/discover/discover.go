@@ -12,7 +12,11 @@ import (
 )
 
 // A Discoverer lists a source's targets as they are now. Targets may be called
-// at every tick: it reads what is known and does no I/O.
+// at every tick: it reads what is known and does no I/O. What it returns is read
+// only. A target without a URL cannot be scraped and still counts as expected.
+//
+// A Discoverer may have a method Problems() []string as well, which says what
+// keeps a source's pods from being scraped.
 type Discoverer interface {
 	Targets() []metric.Target
 }

@@ -108,6 +108,16 @@ func (c *fakeCache) remove(o client.Object) {
 	}
 }
 
+// resync tells of each pod again.
+func (c *fakeCache) resync() {
+	k := c.kind(&corev1.Pod{})
+	for _, o := range k.objects {
+		for _, h := range k.handlers {
+			h.OnUpdate(o, o)
+		}
+	}
+}
+
 // removeMissed deletes an object whose event was missed, as a later list finds.
 func (c *fakeCache) removeMissed(o client.Object) {
 	k := c.kind(o)

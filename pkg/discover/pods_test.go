@@ -111,8 +111,8 @@ func TestPods(t *testing.T) {
 		},
 		{
 			name: "a pod that was Ready and lost its address is expected until it is deleted",
-			pods: []client.Object{newPod("shop", "a", "", 0), newPod("shop", "b", "", 0, deleted)},
-			want: []string{"shop.a:8100 - expected"},
+			pods: []client.Object{newPod("shop", "a", "", 0), newPod("shop", "b", "", 0, deleted), newPod("shop", "c", "", 0)},
+			want: []string{"shop.a:8100 - expected", "shop.c:8100 - expected"},
 		},
 		{
 			name: "pods on the network of one node share an endpoint: the Ready one, then the older",
@@ -252,6 +252,7 @@ func TestWasReady(t *testing.T) {
 	// With init containers, which end later.
 	f(false, of(corev1.PodReady, corev1.ConditionFalse, 1), of(corev1.PodInitialized, corev1.ConditionTrue, 30),
 		of(corev1.PodReadyToStartContainers, corev1.ConditionTrue, 3))
+	f(true, of(corev1.PodReady, corev1.ConditionFalse, 9), of(corev1.PodReadyToStartContainers, corev1.ConditionTrue, 3))
 	// The sandbox was made again after the pod had been Ready.
 	f(true, of(corev1.PodReady, corev1.ConditionFalse, 60), of(corev1.PodInitialized, corev1.ConditionTrue, 1),
 		of(corev1.PodReadyToStartContainers, corev1.ConditionTrue, 62))
@@ -272,6 +273,11 @@ func TestTargetsFollowTheStore(t *testing.T) {
 	expect(t, d, onlyA)
 	if c.lists != lists {
 		t.Error("the targets were built again for another namespace's pod")
+	}
+	c.resync()
+	expect(t, d, onlyA)
+	if c.lists != lists {
+		t.Error("the targets were built again for a resync")
 	}
 	// A replaced pod is another target.
 	c.set(newPod("shop", "a", "10.0.0.2", 5, uid("second")))

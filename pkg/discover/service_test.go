@@ -133,6 +133,14 @@ func TestService(t *testing.T) {
 			want: []string{"shop.a:8100 http://[2001:db8::1]:8100/metrics expected"},
 		},
 		{
+			name: "the other address where the primary one is refused",
+			objects: []client.Object{
+				newService("shop"), newPod("shop", "a", "169.254.0.1,2001:db8::1", 0),
+				newSlice("shop", "kong-1", endpoint("169.254.0.1", "a")), newSlice("shop", "kong-2", endpoint("2001:db8::1", "a")),
+			},
+			want: []string{"shop.a:8100 http://[2001:db8::1]:8100/metrics expected"},
+		},
+		{
 			name: "Ready or not, never Ready, going, ended",
 			objects: []client.Object{
 				newService("shop"),

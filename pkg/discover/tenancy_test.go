@@ -181,6 +181,16 @@ func TestAnAddressIsFreeWhenItsPodHasFinished(t *testing.T) {
 	expect(t, d, []string{"shop.a:8100 http://10.0.0.7:8100/metrics expected"})
 }
 
+// A pod that no node runs could claim addresses for as long as it waits.
+func TestAPodOnNoNodeClaimsNothing(t *testing.T) {
+	t.Parallel()
+	c := newFakeCache(t, forged("10.0.0.7", 0, noNode, host("", "10.0.0.7")))
+	cluster := c.cluster()
+	c.set(newPod("bank", "vault", "10.0.0.7", 5))
+	expect(t, cluster.discoverer(t, podSource("bank", "status")), []string{vault})
+	expect(t, cluster.discoverer(t, podSource("shop", "status")), []string{"shop.forged:8100 - expected"}, "the pod is on no node")
+}
+
 func TestAnAddressUsedAgainInANamespace(t *testing.T) {
 	t.Parallel()
 	c := newFakeCache(t, newPod("shop", "a", "10.0.0.1", 0))
