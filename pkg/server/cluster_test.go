@@ -11,14 +11,17 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	"k8s.io/client-go/rest"
 )
 
@@ -49,7 +52,7 @@ func send(t *testing.T, w http.ResponseWriter, object any) {
 
 // clusterAPI is as much of a Kubernetes API as delegation needs: the tokens
 // "reader-token" and "nobody-token" are those of the users reader and nobody,
-// and reader may read external metrics of the namespace demo and /metrics.
+// and reader may read metrics of the namespace demo and /metrics.
 func clusterAPI(t *testing.T) *httptest.Server {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -63,7 +66,7 @@ func clusterAPI(t *testing.T) *httptest.Server {
 		answerReview(t, w, r, new(authorizationv1.SubjectAccessReview), func(asked *authorizationv1.SubjectAccessReview) {
 			resource, path := asked.Spec.ResourceAttributes, asked.Spec.NonResourceAttributes
 			asked.Status.Allowed = asked.Spec.User == "reader" &&
-				(resource != nil && resource.Group == "external.metrics.k8s.io" && resource.Namespace == "demo" ||
+				(resource != nil && resource.Namespace == "demo" ||
 					path != nil && path.Path == "/metrics")
 		})
 	})
@@ -144,7 +147,9 @@ func TestInCluster(t *testing.T) {
 	}
 	f.options.flags.cluster.options.SecureServing.Listener = listener
 	f.start(t)
-	f.declare(f.entry("demo", "queue", item(3)))
+	queue := f.entry("demo", "queue", item(3, "pod", "a"))
+	queue.Pods = "queue"
+	f.declare(queue)
 	if f.Kubeconfig() != "" {
 		t.Errorf("there is a kubeconfig %s", f.Kubeconfig())
 	}
@@ -160,6 +165,10 @@ func TestInCluster(t *testing.T) {
 	}
 	reader, nobody, stranger, anonymous := client("reader-token"), client("nobody-token"), client("wrong"), client("")
 	check(reader, api+"/namespaces/demo/queue", 200, `"value":"3"`)
+	check(reader, customAPI+"/v1beta1/namespaces/demo/pods/a/queue", 200, `"value":"3"`)
+	check(reader, customAPI+"/v1beta2/namespaces/demo/pods/*/queue", 200, `"value":"3"`)
+	check(nobody, customAPI+"/v1beta2/namespaces/demo/pods/*/queue", 403, "forbidden")
+	check(reader, customAPI+"/v1beta2/namespaces/shop/pods/*/queue", 403, "forbidden")
 	check(reader, api+"/namespaces/demo/other", 404, "is not declared in namespace")
 	check(reader, api+"/namespaces/shop/queue", 403, "forbidden")
 	check(reader, "/metrics", 200, "gaugeway_metric_value")
@@ -171,6 +180,138 @@ func TestInCluster(t *testing.T) {
 	check(anonymous, "/livez/ping", 403, "system:anonymous")
 	for code := 0; code != http.StatusOK; { // until the library's start hooks have run
 		code, _ = f.get(t, anonymous, "/readyz")
+	}
+}
+
+// A hotCertificate is shown until it is replaced.
+type hotCertificate struct {
+	mu        sync.Mutex
+	shown     *certificate
+	listeners []dynamiccertificates.Listener
+}
+
+var _ dynamiccertificates.CertKeyContentProvider = (*hotCertificate)(nil)
+
+func (h *hotCertificate) Name() string { return "hot" }
+
+func (h *hotCertificate) AddListener(listener dynamiccertificates.Listener) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.listeners = append(h.listeners, listener)
+}
+
+func (h *hotCertificate) CurrentCertKeyContent() (cert, key []byte) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.shown.cert, h.shown.key
+}
+
+// renew makes a new certificate and returns a client that trusts it alone.
+func (h *hotCertificate) renew(t *testing.T, host string) *http.Client {
+	t.Helper()
+	next, err := newCertificate(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.shown = next
+	for _, l := range h.listeners {
+		l.Enqueue()
+	}
+	return httpClient(t, &rest.Config{Host: host, TLSClientConfig: rest.TLSClientConfig{CAData: next.ca}})
+}
+
+// TestCertificate: a certificate that is given is shown instead of that of the
+// files, and the next one as soon as there is one, without a restart.
+func TestCertificate(t *testing.T) {
+	t.Parallel()
+	f := newFixture()
+	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	f.options.AddFlags(flags)
+	if err := flags.Parse([]string{"--kubeconfig", kubeconfig(t, clusterAPI(t)), "--bind-address=127.0.0.1"}); err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.options.flags.cluster.options.SecureServing.Listener = listener
+	hot := new(hotCertificate)
+	first := hot.renew(t, "https://"+listener.Addr().String())
+	f.options.Certificate = hot
+	f.start(t)
+	f.get(t, first, "/livez") // fails the test where the certificate is not trusted
+	second := hot.renew(t, f.URL())
+	for { // until the server has taken it up
+		response, err := second.Get(f.URL() + "/livez")
+		if err == nil {
+			response.Body.Close()
+			break
+		}
+	}
+	first.CloseIdleConnections()
+	if response, err := first.Get(f.URL() + "/livez"); err == nil {
+		response.Body.Close()
+		t.Error("the first certificate is still shown")
+	}
+}
+
+func TestClusterConfig(t *testing.T) {
+	t.Parallel()
+	var options Options
+	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	options.AddFlags(flags)
+	server := clusterAPI(t)
+	if err := flags.Parse([]string{"--kubeconfig", kubeconfig(t, server), "--tls-cert-file=/cert"}); err != nil {
+		t.Fatal(err)
+	}
+	config, err := options.ClusterConfig()
+	if err != nil || config.Host != server.URL {
+		t.Errorf("got %v, %v, want %s", config, err, server.URL)
+	}
+	if got := options.CertFile(); got != "/cert" {
+		t.Errorf("the certificate is %q", got)
+	}
+	if got := new(Options).CertFile(); got != "" {
+		t.Errorf("the certificate is %q without flags", got)
+	}
+}
+
+// TestHelp: what help shows are the flags that an installation may set.
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	var options Options
+	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	options.AddFlags(flags)
+	var got []string
+	flags.VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			got = append(got, f.Name)
+		}
+	})
+	want := []string{"bind-address", "kubeconfig", "secure-port", "tls-cert-file", "tls-min-version", "tls-private-key-file", "v"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if usage := flags.FlagUsages(); strings.Contains(usage, "cert-dir") {
+		t.Errorf("help speaks of flags that it does not show:\n%s", usage)
+	}
+}
+
+// TestStandaloneRefusesClusterFlags: a flag that would be ignored is an error.
+func TestStandaloneRefusesClusterFlags(t *testing.T) {
+	t.Parallel()
+	options := newFixture().options
+	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	options.AddFlags(flags)
+	if err := flags.Parse([]string{"--secure-port=8443", "-v=1", "--authentication-skip-lookup"}); err != nil {
+		t.Fatal(err)
+	}
+	options.Standalone = &Standalone{StateDir: t.TempDir()}
+	want := "--standalone serves without a cluster, and --authentication-skip-lookup, --secure-port is for serving in one: leave out one or the other (the standalone port is --port)"
+	if _, err := New(options); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 

@@ -289,6 +289,20 @@ func TestConcurrentCustomReads(t *testing.T) {
 	readers.Wait()
 }
 
+// TestBadSelectors: a selector that cannot be parsed is the client's mistake.
+func TestBadSelectors(t *testing.T) {
+	t.Parallel()
+	f := customMetrics(t)
+	for _, query := range []string{"metricLabelSelector=%3D%3D", "labelSelector=%3D%3D"} {
+		for _, version := range []string{"v1beta1", "v1beta2"} {
+			code, body := f.get(t, f.client, customAPI+"/"+version+"/namespaces/demo/pods/*/rps?"+query)
+			if code != http.StatusBadRequest || !strings.Contains(body, "found '=='") {
+				t.Errorf("%s gives %d %s", query, code, body)
+			}
+		}
+	}
+}
+
 // TestReservedNames: which names of metrics cannot be read because the path of
 // a read means something else to API servers.
 func TestReservedNames(t *testing.T) {

@@ -101,6 +101,41 @@ func TestSelfMetrics(t *testing.T) {
 	}
 }
 
+// TestSelfMetricsOfPods: metrics without an external name are shown as they are
+// answered, scaled and without what is of no pod.
+func TestSelfMetricsOfPods(t *testing.T) {
+	t.Parallel()
+	f := standalone(t)
+	pods, object, total := f.entry("demo", "pods"), f.entry("demo", "object"), f.entry("demo", "total")
+	pods.External, pods.Pods = "", "rps"
+	object.External, object.Object = "", metric.ObjectName{Name: "rps", Resource: "services", Label: "service"}
+	for _, e := range []*metric.Entry{pods, object, total} {
+		e.Publish(&metric.Result{
+			State: metric.StatePartial, Scale: 2, PodScale: 1, Undefined: "its expression gave NaN for {pod=\"z\"}",
+			Items: []metric.Item{item(3, "pod", "a"), item(4, "service", "s")},
+			Time:  f.now.UnixMilli(), Evaluated: f.now.UnixMilli(), Covered: 1, Expected: 2,
+		})
+	}
+	f.declare(pods, object, total)
+	_, body := f.get(t, f.client, "/metrics")
+	want := []string{
+		`gaugeway_metric_value{item="{pod=\"a\"}",metric="pods",namespace="demo"} 3`,
+		`gaugeway_metric_value{item="{service=\"s\"}",metric="object",namespace="demo"} 8`,
+	}
+	if diff := cmp.Diff(want, families(body, "gaugeway_metric_value")); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	for _, line := range []string{
+		`gaugeway_metric_state{metric="pods",namespace="demo",state="Partial"} 1`,
+		`gaugeway_metric_state{metric="object",namespace="demo",state="Partial"} 1`,
+		`gaugeway_metric_state{metric="total",namespace="demo",state="Missing"} 1`,
+	} {
+		if len(families(body, line)) != 1 {
+			t.Errorf("there is no %s", line)
+		}
+	}
+}
+
 // TestSelfMetricsOfLibraries: what the Kubernetes libraries count is there, and
 // a collector that fails takes nothing else with it.
 func TestSelfMetricsOfLibraries(t *testing.T) {

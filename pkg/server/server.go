@@ -136,6 +136,7 @@ func (s *Server) assemble(o Options) error {
 	config.AddReadyzChecks(check("engine", o.Ready))
 	config.AddLivezChecks(check("engine", o.Live))
 	config.AddHealthzChecks(check("engine", o.Live))
+	config.BuildHandlerChainFunc = buildHandlerChain
 	// Two of the library's endpoints are replaced below.
 	config.EnableMetrics = false
 	config.EnableDiscovery = false
