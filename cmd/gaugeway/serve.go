@@ -27,88 +27,173 @@ type serveOptions struct {
 	port       int
 	stateDir   string
 	limits     script.Limits
+	cluster    clusterOptions
 	server     server.Options
 }
 
 func newServeCommand() *cobra.Command {
 	o := serveOptions{limits: script.DefaultLimits()}
 	cmd := &cobra.Command{
-		Use:   "serve --config DIR [--standalone]",
-		Short: "Scrape, evaluate and serve external.metrics.k8s.io",
-		Long: `Scrape the sources of a configuration, evaluate its metrics and serve them as
-external.metrics.k8s.io.
+		Use:   "serve [--config DIR] [--standalone]",
+		Short: "Scrape, evaluate and serve external.metrics.k8s.io and custom.metrics.k8s.io",
+		Long: `Scrape sources, evaluate metrics and serve them as external.metrics.k8s.io and
+custom.metrics.k8s.io.
+
+In a cluster the GatewaySource and GatewayMetric objects of all namespaces are
+followed, or with --config those of a folder of YAML files. Authentication and
+authorization are delegated to the cluster's API server. One of the replicas
+registers the APIs, where nobody else has, and writes the objects' statuses.
 
 With --standalone no cluster is needed: the API listens on 127.0.0.1 with a
 certificate of its own, and a kubeconfig for kubectl is written to the state
-folder. Without it, authentication and authorization are delegated to the
-cluster that gaugeway runs in.`,
+folder.`,
 		Args: noArguments("the folder goes behind --config"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.config, "config", "", "folder with GatewaySource and GatewayMetric objects in YAML files")
+	f.StringVar(&o.config, "config", "", "folder with GatewaySource and GatewayMetric objects in YAML files; default: the objects of the cluster")
 	f.BoolVar(&o.standalone, "standalone", false, "serve on 127.0.0.1 without a cluster")
 	f.IntVar(&o.port, "port", 16443, "port of the standalone API")
 	f.StringVar(&o.stateDir, "state-dir", "", "folder for the standalone token and kubeconfig; default: one under the user's cache folder")
 	addLimitFlags(f, &o.limits)
+	o.cluster.addFlags(f)
 	o.server.AddFlags(f)
 	return cmd
 }
 
 func (o *serveOptions) run(ctx context.Context, out, errOut io.Writer) error {
-	if o.config == "" {
+	if o.config == "" && o.standalone {
 		return errors.New("give the folder of the configuration with --config DIR")
 	}
 	log, err := o.server.SetUpLogging(errOut)
 	if err != nil {
 		return err
 	}
-	check := compileCheck(o.limits)
-	snapshot, findings, err := config.Load(o.config, check)
+	p := &process{
+		serveOptions: o,
+		log:          log,
+		check:        compileCheck(o.limits),
+		board:        &metric.Board{},
+		registry:     prometheus.NewRegistry(),
+		out:          out,
+		errOut:       errOut,
+	}
+	if o.config != "" {
+		if err := p.load(); err != nil {
+			return err
+		}
+	}
+	if err := p.assemble(ctx); err != nil {
+		return err
+	}
+	return p.run(ctx)
+}
+
+// A process is gaugeway, serving.
+type process struct {
+	*serveOptions
+	log         logr.Logger
+	check       config.Check
+	board       *metric.Board
+	registry    *prometheus.Registry
+	out, errOut io.Writer
+
+	snapshot *config.Snapshot // of files; nil where the cluster is followed
+	member   *member          // nil standalone
+	engine   *engine.Engine
+	reloader *reloader
+	server   *server.Server
+}
+
+// load reads the files, which must be right when it starts.
+func (p *process) load() error {
+	snapshot, findings, err := config.Load(p.config, p.check)
 	if err != nil {
 		return err
 	}
-	if wrong := printFindings(errOut, findings); wrong > 0 {
-		return exitError{code: exitFindings, err: fmt.Errorf("not starting on a broken configuration in %s: correct what is listed above (%d)", o.config, wrong)}
-	}
-
-	board := &metric.Board{}
-	registry := prometheus.NewRegistry()
-	e := engine.New(engine.Options{Board: board, Clock: clock.RealClock{}, Registry: registry, Limits: o.limits, Logger: log})
-	r := &reloader{engine: e, log: log, metrics: newReloadMetrics(registry)}
-	if err := r.apply(snapshot); err != nil {
-		return err
-	}
-	r.metrics.succeeded(time.Now())
-
-	so := o.server
-	so.Board, so.Registry = board, registry
-	so.Ready, so.Live = e.Ready, e.Live
-	if o.standalone {
-		so.Standalone = &server.Standalone{BindPort: o.port, StateDir: o.stateDir}
-	}
-	srv, err := server.New(so)
-	if err != nil {
-		return err
+	if wrong := printFindings(p.errOut, findings); wrong > 0 {
+		return exitError{code: exitFindings, err: fmt.Errorf("not starting on a broken configuration in %s: correct what is listed above (%d)", p.config, wrong)}
 	}
 	if len(snapshot.Metrics) == 0 {
-		fmt.Fprintf(errOut, "%s declares no metric yet; files that are added are read while this runs\n", o.config)
+		fmt.Fprintf(p.errOut, "%s declares no metric yet; files that are added are read while this runs\n", p.config)
 	}
-	if o.standalone {
-		printAccess(out, srv, board)
-	}
+	p.snapshot = snapshot
+	return nil
+}
 
-	watcher := config.Watcher{
-		Dir: o.config, Check: check, OnChange: r.reload,
-		Quiet: 250 * time.Millisecond, Poll: time.Minute, Clock: clock.RealClock{},
+// assemble puts the parts together.
+func (p *process) assemble(ctx context.Context) error {
+	so := p.serveOptions.server
+	so.Board, so.Registry = p.board, p.registry
+	eo := engine.Options{Board: p.board, Clock: clock.RealClock{}, Registry: p.registry, Limits: p.limits, Logger: p.log}
+	if p.standalone {
+		so.Standalone = &server.Standalone{BindPort: p.port, StateDir: p.stateDir}
+	} else {
+		var err error
+		if p.member, err = p.cluster.join(ctx, &so, p.log); err != nil {
+			return err
+		}
+		p.member.engineOptions(&eo)
+	}
+	p.engine = engine.New(eo)
+	p.reloader = &reloader{engine: p.engine, log: p.log, metrics: newReloadMetrics(p.registry)}
+	if p.member != nil {
+		if err := p.member.control(p.engine, p.board, p.registry, p.snapshot == nil); err != nil {
+			return err
+		}
+		if p.snapshot == nil {
+			p.reloader.report = p.member.controller.SetConfiguration
+		}
+	}
+	if p.snapshot != nil {
+		if err := p.reloader.apply(p.snapshot); err != nil {
+			return err
+		}
+		p.reloader.metrics.succeeded(time.Now())
+	}
+	so.Live, so.Ready = p.engine.Live, p.ready
+	var err error
+	p.server, err = server.New(so)
+	return err
+}
+
+// ready says why requests should not come here yet.
+func (p *process) ready() error {
+	if p.member != nil {
+		if err := p.member.ready(); err != nil {
+			return err
+		}
+	}
+	return p.engine.Ready()
+}
+
+// run serves until ctx is done or a part of it fails.
+func (p *process) run(ctx context.Context) error {
+	if p.standalone {
+		printAccess(p.out, p.server, p.board)
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return e.Run(ctx) })
-	g.Go(func() error { return srv.Run(ctx) })
-	g.Go(func() error { return watcher.Run(ctx, snapshot) })
+	g.Go(func() error { return p.engine.Run(ctx) })
+	g.Go(func() error { return p.server.Run(ctx) })
+	if p.member != nil {
+		p.member.run(ctx, g)
+	}
+	g.Go(func() error { return p.follow(ctx) })
 	return g.Wait()
+}
+
+// follow brings every change of the configuration to the engine.
+func (p *process) follow(ctx context.Context) error {
+	if p.snapshot == nil {
+		return p.member.follow(ctx, p.check, p.reloader.reload)
+	}
+	watcher := config.Watcher{
+		Dir: p.config, Check: p.check, OnChange: p.reloader.reload,
+		Quiet: 250 * time.Millisecond, Poll: time.Minute, Clock: clock.RealClock{},
+	}
+	return watcher.Run(ctx, p.snapshot)
 }
 
 // printFindings prints each finding and returns how many are not warnings.
@@ -127,6 +212,7 @@ type reloader struct {
 	engine  *engine.Engine
 	log     logr.Logger
 	metrics *reloadMetrics
+	report  func(*config.Snapshot, []config.Finding) // nil for none
 }
 
 // reload applies a changed configuration; of what is broken in it the last
@@ -144,6 +230,9 @@ func (r *reloader) reload(s *config.Snapshot, findings []config.Finding) {
 	if err := r.apply(s); err != nil {
 		wrong++
 		r.log.Error(err, "configuration not applied in full")
+	}
+	if r.report != nil {
+		r.report(s, findings)
 	}
 	if wrong > 0 {
 		r.metrics.failed()
