@@ -1,10 +1,11 @@
-// Package config turns configuration files into one immutable Snapshot and
-// keeps it up to date.
+// Package config turns configuration, files or objects of the cluster, into one
+// immutable Snapshot and keeps it up to date.
 //
 // The way through the package is Read (files into objects, each valid in
 // itself), Merge (objects that fit together, and the last good versions of
 // those that are broken) and Watcher (both again whenever the files change).
-// Load is Read and Merge for those who read once.
+// Load is Read and Merge for those who read once. Cluster is for the objects of
+// a cluster what Watcher is for files.
 //
 // Nothing is refused silently: each problem is a Finding with the place in the
 // file, the field and the cure. A problem costs one object, never its file, and
@@ -26,14 +27,15 @@ const DefaultNamespace = "default"
 
 // A Snapshot is a configuration that fits together: every object is valid with
 // its defaults applied, every metric's sources are in it and let the metric's
-// namespace use them, and no two metrics of a namespace have one external name.
+// namespace use them, and no two metrics of a namespace have one name in the
+// same API.
 // It and all that it points to are read only.
 type Snapshot struct {
 	// Sources and Metrics are sorted by namespace and name.
 	Sources []*Source
 	Metrics []*Metric
 
-	fingerprint fingerprint // of the files that were read
+	fingerprint fingerprint // of the files or objects that were read
 }
 
 // Source returns the source of that name, or nil.
@@ -119,7 +121,8 @@ func SlowestInterval(sources []*Source) (slowest *Source, interval time.Duration
 
 // A Check examines a metric that is valid otherwise, with its sources in the
 // metric's order: the caller of this package compiles the Lua. A finding that
-// is not a warning keeps the metric out of the Snapshot.
+// is not a warning keeps the metric out of the Snapshot. The Reason of a finding
+// may be left empty: it is then CompileError for spec.lua and Invalid for all else.
 type Check func(m *Metric, sources []*Source) []Finding
 
 // Load reads a folder once: Read, then Merge with nothing to fall back on. A nil

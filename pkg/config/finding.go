@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
 )
 
 // A Finding is a problem of the configuration, for a person to correct.
@@ -25,7 +27,7 @@ type Finding struct {
 	// and without a full stop. Cure may be empty.
 	Message, Cure string
 	// Reason is the reason of the status condition that the finding becomes, one
-	// of v1alpha1.Reason*; it may be empty.
+	// of v1alpha1.Reason*; empty for a warning.
 	Reason string
 	// Warning: the object is used all the same.
 	Warning bool
@@ -78,7 +80,7 @@ func sortFindings(findings []Finding) []Finding {
 }
 
 // An Origin is the place in a file where an object stands. It is zero for an
-// object that does not come from a file.
+// object of the cluster.
 type Origin struct {
 	// File is the path of the file, the folder's path included.
 	File string
@@ -106,6 +108,14 @@ func (o *Origin) finding(object, field, message, cure string) Finding {
 // position returns file:line.
 func (o *Origin) position() string { return o.File + ":" + strconv.Itoa(o.Line) }
 
+// at returns " at file:line", or nothing for an object of the cluster.
+func (o *Origin) at() string {
+	if o.File == "" {
+		return ""
+	}
+	return " at " + o.position()
+}
+
 // fromFieldError translates an error of validation, whose detail is
 // "message; cure".
 func (o *Origin) fromFieldError(object string, err *field.Error) Finding {
@@ -115,7 +125,15 @@ func (o *Origin) fromFieldError(object string, err *field.Error) Finding {
 		message, cure = "", e.Detail
 	}
 	e.Detail = message
-	return o.finding(object, e.Field, lowerFirst(e.ErrorBody()), cure)
+	f := o.finding(object, e.Field, lowerFirst(e.ErrorBody()), cure)
+	f.Reason = v1alpha1.ReasonInvalid
+	return f
+}
+
+// because returns the finding with a reason.
+func (f Finding) because(reason string) Finding {
+	f.Reason = reason
+	return f
 }
 
 func lowerFirst(s string) string {

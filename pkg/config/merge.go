@@ -21,25 +21,34 @@ import (
 // external name is taken. An object that is no longer in the files is gone, and
 // so is a metric, in whatever version, whose source is.
 //
-// Of two metrics of a namespace with one external name, the first by file and
-// position wins. What the files say wins over a last good version.
+// Of two metrics of a namespace with one name in the same API, the first by file
+// and position wins, and what the files say wins over a last good version. In a
+// cluster the older object wins, with its last good version if it is broken: a
+// mistake in an old metric does not hand its name to a younger one.
 func Merge(last *Snapshot, objects *Objects, check Check) (*Snapshot, []Finding) {
 	if last == nil {
 		last = &Snapshot{}
 	}
 	m := merge{
-		broken:   map[string]Finding{},
-		sources:  map[string]*Source{},
-		metrics:  map[string]*Metric{},
-		external: map[[2]string]*Metric{},
-		kept:     map[string]bool{},
+		broken:  map[string]Finding{},
+		sources: map[string]*Source{},
+		metrics: map[string]*Metric{},
+		names:   map[servedName]*Metric{},
+		kept:    map[string]bool{},
+		cluster: objects.byAge != nil,
 	}
 	m.add(objects.Findings...)
 	m.addSources(last.Sources, objects.Sources)
-	for _, metric := range objects.Metrics {
-		m.addMetric(metric, check)
+	if m.cluster {
+		m.addByAge(last.Metrics, objects, check)
+	} else {
+		for _, metric := range objects.Metrics {
+			m.addMetric(metric, check)
+		}
+		for _, metric := range last.Metrics {
+			m.keepMetric(metric)
+		}
 	}
-	m.keepMetrics(last.Metrics)
 	return m.snapshot(objects.fingerprint), m.marked()
 }
 
@@ -49,12 +58,36 @@ type merge struct {
 	broken   map[string]Finding // the first finding of each broken object or, where that is unknown, file
 	sources  map[string]*Source // by Object
 	metrics  map[string]*Metric // by Object
-	external map[[2]string]*Metric
+	names    map[servedName]*Metric
 	kept     map[string]bool // objects and files of which last good versions are in use
+	cluster  bool            // the objects are those of a cluster
+}
+
+// A servedName is a name that one metric of a namespace may have: one in
+// external.metrics.k8s.io, whose resource is empty, or one in
+// custom.metrics.k8s.io for the objects of a resource.
+type servedName struct{ namespace, resource, name string }
+
+// servedNames returns the names of a metric by field.
+func servedNames(m *Metric) map[string]servedName {
+	names := make(map[string]servedName, 1)
+	if external := m.Spec.External; external != nil {
+		names["spec.external.name"] = servedName{m.Namespace, "", external.Name}
+	}
+	if pods := m.Spec.Pods; pods != nil {
+		names["spec.pods.name"] = servedName{m.Namespace, "pods", pods.Name}
+	}
+	if object := m.Spec.Object; object != nil {
+		names["spec.object.name"] = servedName{m.Namespace, object.Resource, object.Name}
+	}
+	return names
 }
 
 func (m *merge) add(findings ...Finding) {
 	for _, f := range findings {
+		if f.Reason == "" && !f.Warning {
+			f.Reason = v1alpha1.ReasonInvalid
+		}
 		m.findings = append(m.findings, f)
 		key := cmp.Or(f.Object, f.File)
 		if _, known := m.broken[key]; !known && !f.Warning {
@@ -93,35 +126,85 @@ func (m *merge) addSources(last, read []*Source) {
 	}
 }
 
-func (m *merge) addMetric(metric *Metric, check Check) {
-	sources, findings := m.link(metric)
-	if len(findings) == 0 && check != nil {
-		findings = check(metric, sources)
+// addByAge adds the metrics of a cluster, each or its last good version, the
+// oldest first.
+func (m *merge) addByAge(last []*Metric, objects *Objects, check Check) {
+	read, before := map[string]*Metric{}, map[string]*Metric{}
+	for _, metric := range objects.Metrics {
+		read[metric.Object()] = metric
 	}
-	if rival := m.external[externalKey(metric)]; rival != nil {
-		findings = append(findings, metric.Finding("spec.external.name",
-			fmt.Sprintf("%q is already the name of %s at %s", metric.Spec.External.Name, rival.Object(), rival.position()),
-			"choose another name or remove one of the two metrics"))
+	for _, metric := range last {
+		before[metric.Object()] = metric
 	}
-	m.add(findings...)
-	if !slices.ContainsFunc(findings, func(f Finding) bool { return !f.Warning }) {
-		m.metrics[metric.Object()] = metric
-		m.external[externalKey(metric)] = metric
+	for _, object := range objects.byAge {
+		if metric := read[object]; metric != nil {
+			m.addMetric(metric, check)
+		}
+		if metric := before[object]; metric != nil {
+			m.keepMetric(metric)
+		}
 	}
 }
 
-// keepMetrics adds the last good version of broken metrics where its sources
-// are still there and nobody else has its name.
-func (m *merge) keepMetrics(last []*Metric) {
-	for _, metric := range last {
-		if m.metrics[metric.Object()] != nil || !m.keep(metric.Object(), metric.File) || m.external[externalKey(metric)] != nil {
+func (m *merge) addMetric(metric *Metric, check Check) {
+	sources, findings := m.link(metric)
+	if len(findings) == 0 && check != nil {
+		findings = withReasons(check(metric, sources))
+	}
+	findings = append(findings, m.conflicts(metric)...)
+	m.add(findings...)
+	if !slices.ContainsFunc(findings, func(f Finding) bool { return !f.Warning }) {
+		m.take(metric)
+	}
+}
+
+// withReasons returns a copy of what a Check found, each with a reason.
+func withReasons(findings []Finding) []Finding {
+	findings = slices.Clone(findings)
+	for i := range findings {
+		if f := &findings[i]; f.Reason == "" && !f.Warning && f.Field == "spec.lua" {
+			f.Reason = v1alpha1.ReasonCompileError
+		}
+	}
+	return findings
+}
+
+// take puts a metric in and gives it its names.
+func (m *merge) take(metric *Metric) {
+	m.metrics[metric.Object()] = metric
+	for _, name := range servedNames(metric) {
+		m.names[name] = metric
+	}
+}
+
+// conflicts finds the names of a metric that another one has.
+func (m *merge) conflicts(metric *Metric) []Finding {
+	var findings []Finding
+	for field, name := range servedNames(metric) {
+		rival := m.names[name]
+		if rival == nil {
 			continue
 		}
-		if _, findings := m.link(metric); len(findings) == 0 {
-			m.metrics[metric.Object()] = metric
-			m.external[externalKey(metric)] = metric
-			m.markKept(metric.Object(), metric.File)
+		older := ""
+		if m.cluster {
+			older = ", which is older"
 		}
+		findings = append(findings, metric.Finding(field,
+			fmt.Sprintf("%q is already the name of %s%s%s", name.name, rival.Object(), rival.at(), older),
+			"choose another name or remove one of the two metrics").because(v1alpha1.ReasonNameConflict))
+	}
+	return sortFindings(findings)
+}
+
+// keepMetric adds the last good version of a broken metric where its sources are
+// still there and nobody else has its names.
+func (m *merge) keepMetric(metric *Metric) {
+	if m.metrics[metric.Object()] != nil || !m.keep(metric.Object(), metric.File) || len(m.conflicts(metric)) > 0 {
+		return
+	}
+	if _, findings := m.link(metric); len(findings) == 0 {
+		m.take(metric)
+		m.markKept(metric.Object(), metric.File)
 	}
 }
 
@@ -135,14 +218,14 @@ func (m *merge) link(metric *Metric) ([]*Source, []Finding) {
 		at := fmt.Sprintf("spec.sources[%d]", i)
 		s := m.sources[objectName(v1alpha1.KindGatewaySource, ref.Namespace, ref.Name)]
 		if s == nil {
-			message, cure := m.missingSource(ref)
-			findings = append(findings, metric.Finding(at, message, cure))
+			message, cure := m.missingSource(metric.Namespace, ref)
+			findings = append(findings, metric.Finding(at, message, cure).because(v1alpha1.ReasonSourceNotFound))
 			continue
 		}
 		if _, ok := s.Allows(metric.Namespace); !ok {
 			findings = append(findings, metric.Finding(at,
 				fmt.Sprintf("source %s/%s may not be used from namespace %s", s.Namespace, s.Name, metric.Namespace),
-				fmt.Sprintf("add {name: %s} to spec.allowedNamespaces of the source at %s", metric.Namespace, s.position())))
+				fmt.Sprintf("add {name: %s} to spec.allowedNamespaces of the source%s", metric.Namespace, s.at())).because(v1alpha1.ReasonSourceDenied))
 			continue
 		}
 		sources = append(sources, s)
@@ -156,14 +239,19 @@ func (m *merge) link(metric *Metric) ([]*Source, []Finding) {
 	return sources, findings
 }
 
-// missingSource says why a source is not there, and which ones are.
-func (m *merge) missingSource(ref v1alpha1.SourceReference) (message, cure string) {
+// missingSource says why a source is not there, and which ones are; in a cluster
+// only of those that the metric's namespace may use.
+func (m *merge) missingSource(namespace string, ref v1alpha1.SourceReference) (message, cure string) {
 	name := ref.Namespace + "/" + ref.Name
 	if f, broken := m.broken[objectName(v1alpha1.KindGatewaySource, ref.Namespace, ref.Name)]; broken {
-		return fmt.Sprintf("source %s is not usable", name), fmt.Sprintf("correct it at %s:%d", f.File, f.Line)
+		at := Origin{File: f.File, Line: f.Line}
+		return fmt.Sprintf("source %s is not usable", name), "correct it" + at.at()
 	}
 	var all, here, namespaces []string
 	for _, s := range m.sources {
+		if _, ok := s.Allows(namespace); m.cluster && !ok {
+			continue
+		}
 		all = append(all, s.Namespace+"/"+s.Name)
 		if s.Namespace == ref.Namespace {
 			here = append(here, s.Name)
@@ -176,6 +264,8 @@ func (m *merge) missingSource(ref v1alpha1.SourceReference) (message, cure strin
 	slices.Sort(here)
 	const shown = 5
 	switch near := nearest(ref.Name, here); {
+	case len(all) == 0 && m.cluster:
+		cure = fmt.Sprintf("define it, there is no GatewaySource that namespace %s may use", namespace)
 	case len(all) == 0:
 		cure = "define it, there is no GatewaySource yet"
 	case near != "":
@@ -188,10 +278,6 @@ func (m *merge) missingSource(ref v1alpha1.SourceReference) (message, cure strin
 		cure = "define it or use one of " + strings.Join(all, ", ")
 	}
 	return fmt.Sprintf("source %s does not exist", name), cure
-}
-
-func externalKey(metric *Metric) [2]string {
-	return [2]string{metric.Namespace, metric.Spec.External.Name}
 }
 
 func (m *merge) snapshot(of fingerprint) *Snapshot {

@@ -10,23 +10,20 @@ import (
 // that people know from elsewhere what this version has for them, else the
 // closest name, else the names that there are.
 func unknownFieldCure(kind, path, name string, names []string) string {
-	const static = "write static: {urls: [http://host:port/metrics]}"
 	switch kind + " " + path {
-	case v1alpha1.KindGatewaySource + " spec.pods", v1alpha1.KindGatewaySource + " spec.service":
-		return "this version does not discover targets in the cluster; " + static
 	case v1alpha1.KindGatewaySource + " spec.preset":
-		return "this version has no presets; remove it, give port and path in static.urls, and write the expression in full"
-	case v1alpha1.KindGatewaySource + " spec.scheme", v1alpha1.KindGatewaySource + " spec.port", v1alpha1.KindGatewaySource + " spec.path":
-		return "it is a part of each URL; " + static
+		return "this version has no presets; remove it, give port and path in pods or service, and write the expression in full"
+	case v1alpha1.KindGatewaySource + " spec.port", v1alpha1.KindGatewaySource + " spec.path":
+		return "it belongs to the targets; write pods: {selector: {matchLabels: {...}}, port: ..., path: ...} or service: {name: ..., port: ..., path: ...}"
+	case v1alpha1.KindGatewaySource + " spec.selector":
+		return "it belongs to the targets; write pods: {selector: {matchLabels: {...}}, port: ...}"
 	case v1alpha1.KindGatewaySource + " spec.url", v1alpha1.KindGatewaySource + " spec.urls":
-		return static
-	case v1alpha1.KindGatewayMetric + " spec.pods", v1alpha1.KindGatewayMetric + " spec.object":
-		return "this version serves external metrics only; write external: {name: ...}"
+		return "write static: {urls: [http://host:port/metrics]}"
 	}
 	if near := nearest(name, names); near != "" {
 		return "did you mean " + near + "?"
 	}
-	if len(names) > 12 {
+	if strings.HasPrefix(path, "metadata.") {
 		return "remove it"
 	}
 	return "the fields here are " + strings.Join(names, ", ")

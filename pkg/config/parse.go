@@ -133,6 +133,8 @@ func (d *document) object(n *yaml.Node) {
 		d.list(n)
 	case kind == "" && version == "" && child(n, "tests") != nil:
 		// Tests of the metrics may lie beside them: gaugeway test reads those.
+	case kind == "HorizontalPodAutoscaler":
+		d.autoscaler(n)
 	case kind == "":
 		d.at(n, "kind", "missing", "write kind: "+v1alpha1.KindGatewaySource+" or kind: "+v1alpha1.KindGatewayMetric)
 	case kind != v1alpha1.KindGatewaySource && kind != v1alpha1.KindGatewayMetric:
@@ -148,6 +150,17 @@ func (d *document) object(n *yaml.Node) {
 	default:
 		d.identified(n, kind)
 	}
+}
+
+// autoscaler adds a HorizontalPodAutoscaler, which is no configuration of
+// gaugeway's, as it is: gaugeway check holds it against the metrics.
+func (d *document) autoscaler(n *yaml.Node) {
+	data, err := json.Marshal(plain(n))
+	if err != nil {
+		d.at(n, "", err.Error(), "correct the object")
+		return
+	}
+	d.objects.Autoscalers = append(d.objects.Autoscalers, Autoscaler{File: d.file, Line: d.place(n).line, JSON: data})
 }
 
 func (d *document) list(n *yaml.Node) {
@@ -193,6 +206,7 @@ func (d *document) identified(n *yaml.Node, kind string) {
 		}
 		d.first[w.object] = &w.origin
 	}
+	n = without(n, "status") // written by gaugeway; it may stand in what kubectl printed
 	var errs field.ErrorList
 	switch kind {
 	case v1alpha1.KindGatewaySource:

@@ -22,9 +22,21 @@ type Objects struct {
 	Sources  []*Source
 	Metrics  []*Metric
 	Findings []Finding
+	// Autoscalers are the HorizontalPodAutoscalers that lie beside them, unchecked.
+	Autoscalers []Autoscaler
 
 	folders     []string // all that was read from, absolute and without links: what to watch
+	byAge       []string // metrics of the cluster by Object, usable or not, oldest first; nil for files
 	fingerprint fingerprint
+}
+
+// An Autoscaler is a HorizontalPodAutoscaler, not decoded, and where it begins.
+type Autoscaler struct {
+	// File is the path of the file, the folder's path included; Line counts from 1.
+	File string
+	Line int
+	// JSON is the object.
+	JSON []byte
 }
 
 // A fingerprint tells whether files have changed: names and contents.
@@ -34,7 +46,8 @@ type fingerprint [sha256.Size]byte
 // Hidden files and folders are left out, so that the ..data folder of a mounted
 // ConfigMap is read once, through the links to it; so is a second link to a file
 // already read. A document with tests, which is what gaugeway test reads, is no
-// object and left out as well. A file that cannot be read is a finding; the error
+// object and left out as well; HorizontalPodAutoscalers, which belong to the
+// cluster, are only collected. A file that cannot be read is a finding; the error
 // says that the folder itself cannot.
 func Read(dir string) (*Objects, error) {
 	info, err := os.Stat(dir)

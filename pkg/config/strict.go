@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 // A walker compares a document with the Go type that it is to be decoded into.
@@ -33,7 +35,15 @@ var (
 	unmarshalerType = reflect.TypeFor[json.Unmarshaler]()
 	durationType    = reflect.TypeFor[metav1.Duration]()
 	quantityType    = reflect.TypeFor[resource.Quantity]()
+	portType        = reflect.TypeFor[intstr.IntOrString]()
 )
+
+// quantitySyntax is what is parsed as a quantity. The parser itself takes a lone
+// sign for 0, and computes for hours on an exponent of many digits.
+var quantitySyntax = regexp.MustCompile(`^[+-]?[0-9.]{1,30}([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$`)
+
+// The cure of a quantity that cannot be read.
+const quantityCure = `write a number, if need be with a suffix, such as "10", 500m or 64Mi`
 
 // walk checks that a node fits a type. A null fits every type: it is an absent field.
 func (w *walker) walk(n *yaml.Node, t reflect.Type, path string) {
@@ -64,7 +74,11 @@ func (w *walker) walk(n *yaml.Node, t reflect.Type, path string) {
 func (w *walker) leaf(n *yaml.Node, t reflect.Type, path string) {
 	value := reflect.New(t).Interface().(json.Unmarshaler)
 	data, err := json.Marshal(plain(n))
-	if err == nil {
+	switch {
+	case err != nil:
+	case t == quantityType && n.Kind == yaml.ScalarNode && !quantitySyntax.MatchString(n.Value):
+		err = resource.ErrFormatWrong
+	default:
 		err = value.UnmarshalJSON(data)
 	}
 	if err == nil {
@@ -78,7 +92,9 @@ func (w *walker) leaf(n *yaml.Node, t reflect.Type, path string) {
 	case durationType:
 		w.found(n, path, "bad duration "+given, "write a number and a unit (ms, s, m, h), such as 30s or 1m30s")
 	case quantityType:
-		w.found(n, path, "bad quantity "+given, `write a number, if need be with a suffix, such as "10", 500m or 64Mi`)
+		w.found(n, path, "bad quantity "+given, quantityCure)
+	case portType:
+		w.found(n, path, "bad port "+given, "write its number or its name, such as metrics")
 	default:
 		cure := "write it as Kubernetes prints it"
 		if c, ok := value.(interface{ Cure() string }); ok {
@@ -229,6 +245,18 @@ func child(n *yaml.Node, name string) *yaml.Node {
 		}
 	}
 	return nil
+}
+
+// without returns a mapping without one of its keys.
+func without(n *yaml.Node, name string) *yaml.Node {
+	rest := *n
+	rest.Content = nil
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value != name {
+			rest.Content = append(rest.Content, n.Content[i], n.Content[i+1])
+		}
+	}
+	return &rest
 }
 
 // text returns the text of a scalar; empty for all else.
