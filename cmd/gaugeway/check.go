@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -24,6 +25,7 @@ func newCheckCommand() *cobra.Command {
 		Long: `Read the GatewaySource and GatewayMetric objects in the YAML files of a folder as
 serve would, compile their Lua, and print all that is wrong, each with the place,
 the field and the cure. Nothing is scraped and no cluster is needed.
+HorizontalPodAutoscalers in the folder are held against the metrics that they name.
 
 It exits with 0 if nothing is wrong (warnings may be printed), with 1 if
 something is, and with 2 if the folder cannot be read or holds no object.`,
@@ -46,11 +48,14 @@ something is, and with 2 if the folder cannot be read or holds no object.`,
 }
 
 func (o *checkOptions) run(dir string, out, errOut io.Writer) error {
-	snapshot, findings, err := config.Load(dir, compileCheck(o.limits))
+	objects, err := config.Read(dir)
 	if err != nil {
 		return exitError{code: exitFailed, err: err}
 	}
-	if len(snapshot.Sources)+len(snapshot.Metrics)+len(findings) == 0 {
+	snapshot, findings := config.Merge(nil, objects, compileCheck(o.limits))
+	wanting, scaling := autoscalerFindings(objects.Autoscalers, snapshot.Metrics)
+	findings = append(findings, wanting...)
+	if len(snapshot.Sources)+len(snapshot.Metrics)+len(findings)+len(objects.Autoscalers) == 0 {
 		return exitError{code: exitFailed, err: fmt.Errorf("nothing to check in %s: no .yaml or .yml file in it holds an object", dir)}
 	}
 	report := out
@@ -67,17 +72,35 @@ func (o *checkOptions) run(dir string, out, errOut io.Writer) error {
 		}
 	}
 	for _, m := range snapshot.Metrics {
-		if o.hpa {
+		if o.hpa && m.Spec.External != nil {
 			printStanza(out, m.GatewayMetric)
 		} else {
-			fmt.Fprintf(report, "%s/%s: ok, external metric %s\n", m.Namespace, m.Name, m.Spec.External.Name)
+			fmt.Fprintf(report, "%s/%s: ok, %s\n", m.Namespace, m.Name, strings.Join(served(m.GatewayMetric), ", "))
 		}
+	}
+	for _, line := range scaling {
+		fmt.Fprintln(report, line)
 	}
 	fmt.Fprintf(report, "valid sources: %d, valid metrics: %d, wrong: %d, warnings: %d\n", len(snapshot.Sources), len(snapshot.Metrics), wrong, warnings)
 	if wrong > 0 {
 		return exitError{code: exitFindings}
 	}
 	return nil
+}
+
+// served returns the names under which a metric is served.
+func served(m *v1alpha1.GatewayMetric) []string {
+	var names []string
+	if e := m.Spec.External; e != nil {
+		names = append(names, "external metric "+e.Name)
+	}
+	if p := m.Spec.Pods; p != nil {
+		names = append(names, "metric "+p.Name+" of pods")
+	}
+	if o := m.Spec.Object; o != nil {
+		names = append(names, "metric "+o.Name+" of "+o.Resource)
+	}
+	return names
 }
 
 // printStanza prints what an HPA writes to scale on a metric. A Level is

@@ -24,7 +24,8 @@ type AutoscalerOptions struct {
 	// Kinds has the kind of resources by their name with the group, such as
 	// httproutes.gateway.networking.k8s.io; of others it is guessed.
 	Kinds map[string]string
-	// Version of the API server that accepted the autoscalers; empty: none did.
+	// Version of the API server that accepted the autoscalers; empty: none did,
+	// they come from files.
 	Version string
 }
 
@@ -66,6 +67,9 @@ type reference struct {
 func (c *autoscalerCheck) add(level Level, message, cure string) {
 	c.checks = append(c.checks, Check{Level: level, Object: c.object(), Message: message, Cure: cure})
 }
+
+// offline reports whether the autoscaler comes from a file and not from a cluster.
+func (c *autoscalerCheck) offline() bool { return c.o.Version == "" }
 
 func (c *autoscalerCheck) object() string {
 	return name("HorizontalPodAutoscaler", c.h.Namespace, c.h.Name)
@@ -219,6 +223,9 @@ func (c *autoscalerCheck) undeclared(r reference, level Level, elsewhere, names 
 		return
 	}
 	cure := "kubectl -n " + c.h.Namespace + " get gwm"
+	if c.offline() {
+		cure = "declare it, unless another adapter serves it"
+	}
 	if near := nearest(r.metric.Name, names); near != "" {
 		cure = fmt.Sprintf("did you mean %s?", near)
 	}
@@ -258,7 +265,7 @@ func (c *autoscalerCheck) scaleToZero() {
 	}
 	const since = "the feature gate HPAScaleToZero, on by default from Kubernetes 1.37"
 	switch {
-	case c.o.Version == "":
+	case c.offline():
 		c.add(Warning, "minReplicas is 0, which needs "+since, "on older clusters set it on kube-apiserver and kube-controller-manager, or use minReplicas: 1")
 	case olderThan(c.o.Version, 1, 37):
 		c.add(Warning, fmt.Sprintf("minReplicas is 0, which needs %s; this is %s", since, c.o.Version), "set --feature-gates=HPAScaleToZero=true on kube-controller-manager as on kube-apiserver")

@@ -70,8 +70,13 @@ func TestAutoscalers(t *testing.T) {
 		}},
 		{"selector value that is none", add(gatewayMetric("by-model", byService, v1alpha1.TypeLevel, "2 items, 1 to 2", externally("by_model"))),
 			[]autoscalingv2.MetricSpec{selecting(external("by_model", "Value", "250"), "model", "meta-llama/Llama-3")}, nil, []string{
-				"error " + web + `: external metric "by_model": its selector is refused: ...meta-llama/Llama-3...| filter by that value in the expression`,
+				"error " + web + `: external metric "by_model": its selector is refused, because meta-llama/Llama-3 of model is no label value...| filter by that value in the expression`,
 			}},
+		{"selector that is none", none, []autoscalingv2.MetricSpec{func() autoscalingv2.MetricSpec {
+			m := external("checkout_p95_ms", "Value", "250")
+			m.External.Metric.Selector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "a", Operator: "Is", Values: []string{"b"}}}}
+			return m
+		}()}, nil, []string{"error " + web + `: external metric "checkout_p95_ms": its selector is refused: ...Is...| correct it`}},
 		{"selector on a number", none, []autoscalingv2.MetricSpec{selecting(external("checkout_p95_ms", "Value", "250"), "service", "checkout")}, nil, []string{
 			"error " + web + `: external metric "checkout_p95_ms": its selector service=checkout matches nothing, because the expression gives a number`,
 		}},

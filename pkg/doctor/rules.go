@@ -2,7 +2,9 @@ package doctor
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/version"
 
 	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
@@ -57,9 +60,12 @@ func (c *autoscalerCheck) target(m *v1alpha1.GatewayMetric, r reference) {
 		c.add(Error, fmt.Sprintf("%s: the target of type %s has no %s", r, r.target.Type, field), fmt.Sprintf("write spec.metrics[%d].%s.target.%s", r.index, r.field, field))
 		return
 	case m.Spec.Type == v1alpha1.TypeLevel && r.target.Type == autoscalingv2.AverageValueMetricType:
-		c.add(Error, fmt.Sprintf("%s is a Level, which AverageValue divides by the number of pods: it looks the lower the more pods there are", r),
-			fmt.Sprintf(`kubectl -n %s patch hpa %s --type=json -p '[{"op": "replace", "path": "/spec/metrics/%d/%s/target", "value": {"type": "Value", "value": "%s"}}]'`,
-				c.h.Namespace, c.h.Name, r.index, r.field, q))
+		cure := fmt.Sprintf("write target: {type: Value, value: %q}", q.String())
+		if !c.offline() {
+			cure = fmt.Sprintf(`kubectl -n %s patch hpa %s --type=json -p '[{"op": "replace", "path": "/spec/metrics/%d/%s/target", "value": {"type": "Value", "value": "%s"}}]'`,
+				c.h.Namespace, c.h.Name, r.index, r.field, q)
+		}
+		c.add(Error, fmt.Sprintf("%s is a Level, which AverageValue divides by the number of pods: it looks the lower the more pods there are", r), cure)
 	case m.Spec.Type == v1alpha1.TypeTotal && r.target.Type == autoscalingv2.ValueMetricType:
 		c.add(Warning, fmt.Sprintf("%s is a Total, which Value holds against the target whatever the number of pods: it goes on adding pods until the total itself falls, which traffic does not do", r),
 			"use type: AverageValue with what one pod is to take; Value fits what more pods make smaller, such as a backlog")
@@ -80,11 +86,35 @@ func (c *autoscalerCheck) small(r reference) {
 
 // selector checks that the API server takes a selector. It reports whether it does.
 func (c *autoscalerCheck) selector(r reference) bool {
-	if _, err := metav1.LabelSelectorAsSelector(r.metric.Selector); err != nil {
-		c.add(Error, fmt.Sprintf("%s: its selector is refused: %v", r, err), "filter by that value in the expression instead, and leave it out of the selector")
-		return false
+	_, err := metav1.LabelSelectorAsSelector(r.metric.Selector)
+	if err == nil {
+		return true
 	}
-	return true
+	message, cure := "its selector is refused: "+err.Error(), "correct it"
+	if value, found := noLabelValue(r.metric.Selector); found {
+		message = fmt.Sprintf("its selector is refused, because %s is no label value: those have at most 63 letters, digits, '-', '_' and '.'", value)
+		cure = "filter by that value in the expression instead, and leave it out of the selector"
+	}
+	c.add(Error, fmt.Sprintf("%s: %s", r, message), cure)
+	return false
+}
+
+// noLabelValue returns the first value of a selector, with its label, that no
+// label can have.
+func noLabelValue(s *metav1.LabelSelector) (value string, found bool) {
+	for _, key := range slices.Sorted(maps.Keys(s.MatchLabels)) {
+		if v := s.MatchLabels[key]; len(validation.IsValidLabelValue(v)) > 0 {
+			return fmt.Sprintf("%s of %s", v, key), true
+		}
+	}
+	for _, e := range s.MatchExpressions {
+		for _, v := range e.Values {
+			if len(validation.IsValidLabelValue(v)) > 0 {
+				return fmt.Sprintf("%s of %s", v, e.Key), true
+			}
+		}
+	}
+	return "", false
 }
 
 // items checks what an autoscaler does with the items of an external answer: it

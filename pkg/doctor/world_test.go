@@ -253,7 +253,7 @@ func get[T client.Object](t *testing.T, w *world, objectName string) T {
 		}
 	}
 	t.Fatalf("the world has no such object %s", objectName)
-	panic("unreachable")
+	return *new(T)
 }
 
 // remove takes the objects of a type out of a world.
