@@ -8,10 +8,10 @@ BENCH    ?= .
 # Tools have a module of their own, so that they do not steer the product's versions.
 TOOL := $(GO) tool -modfile=tools/go.mod
 
-# Everything but the end-to-end tests, which want the machine to themselves.
-PACKAGES = $(shell $(GO) list ./... | grep -v /e2e)
+# The end-to-end tests are a module of their own. RUN names one scenario of them.
+RUN ?=
 
-MODULES := . tools e2e/kubectl
+MODULES := . tools e2e e2e/etcd
 
 .DEFAULT_GOAL := build
 .PHONY: help build demo test e2e bench fuzz lint fmt generate verify verify-vet verify-fmt \
@@ -27,14 +27,18 @@ demo: build ## show what gaugeway does, without a cluster
 	bin/gaugeway demo
 
 test: test-deps ## run the tests of all packages, plain and with the race detector
-	$(GO) test $(PACKAGES)
-	CGO_ENABLED=1 $(GO) test -race $(PACKAGES)
+	$(GO) test ./...
+	CGO_ENABLED=1 $(GO) test -race ./...
 
-e2e: test-deps ## run the end-to-end tests against real processes
-	$(GO) test -count=1 -timeout 10m ./e2e/...
+e2e: test-deps ## run the end-to-end tests, as root; RUN=name runs one scenario
+	$(GO) -C e2e run ./cmd/prepare
+ifeq ($(RUN),)
+	$(GO) -C e2e test -count=1 -timeout 10m ./gateways
+endif
+	$(GO) -C e2e test -v -count=1 -timeout 20m -run 'TestScenarios/^$(or $(RUN),.*)$$' ./scenarios
 
 bench: ## run the benchmarks; BENCH=regexp narrows them
-	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PACKAGES)
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 fuzz: ## run every fuzz target for FUZZTIME (10m)
 	hack/fuzz.sh $(FUZZTIME)
@@ -54,6 +58,7 @@ verify: verify-fmt verify-vet lint verify-generated verify-modules ## check ever
 
 verify-vet: ## go vet
 	$(GO) vet ./...
+	$(GO) -C e2e vet ./...
 
 verify-fmt: ## gofmt
 	@files=$$(gofmt -l cmd pkg e2e); test -z "$$files" || { echo "not formatted, run make fmt:"; echo "$$files"; exit 1; }

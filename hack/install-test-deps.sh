@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that what the tests need beside Go is installed: nginx with its Lua
-# module as a real gateway, a C compiler for the race detector, make and git.
+# module and HAProxy as real gateways, iproute2 for the networks of pods, a C
+# compiler for the race detector, make and git.
 #
 # Where something is missing: as root on Debian or Ubuntu it is installed,
 # anywhere else the script says what to install and fails. Nothing is skipped.
@@ -15,6 +16,8 @@ missing() {
 	command -v make >/dev/null || echo make
 	command -v git >/dev/null || echo git
 	command -v "${CC:-gcc}" >/dev/null || echo gcc libc6-dev
+	command -v ip >/dev/null || echo iproute2
+	command -v haproxy >/dev/null || echo haproxy
 	command -v nginx >/dev/null || echo nginx
 	[ -e "${NGINX_MODULES_DIR:-/usr/lib/nginx/modules}/ngx_http_lua_module.so" ] || echo libnginx-mod-http-lua
 }

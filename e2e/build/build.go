@@ -44,8 +44,20 @@ var (
 	Helm              = Program{"helm", "../tools", "helm.sh/helm/v3/cmd/helm", "-s -w"}
 )
 
-// Path builds the programs that are not in the cache yet and returns where the
-// first of them is. The first build takes minutes; how long is printed.
+// All builds everything that a run needs and the cache does not have. It wants
+// the network, for modules that are not there yet.
+func All() error {
+	for _, p := range []Program{Etcd, APIServer, ControllerManager, Kubectl, Kustomize, Helm} {
+		if _, err := p.Path(); err != nil {
+			return err
+		}
+	}
+	_, err := Gaugeway()
+	return err
+}
+
+// Path returns where the program is; it is built first unless the cache has it.
+// How long that takes, minutes the first time, is printed.
 func (p Program) Path() (string, error) {
 	key, err := p.key()
 	if err != nil {

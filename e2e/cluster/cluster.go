@@ -40,21 +40,6 @@ type Cluster struct {
 	gaugeway bool // is installed
 }
 
-// Prepare builds everything that a cluster runs and that scenarios call. It
-// wants the machine's network, for modules that are not there yet.
-func Prepare() error {
-	if err := controlplane.Build(); err != nil {
-		return err
-	}
-	for _, p := range []build.Program{build.Kustomize, build.Helm} {
-		if _, err := p.Path(); err != nil {
-			return err
-		}
-	}
-	_, err := build.Gaugeway()
-	return err
-}
-
 // Start starts a cluster, which runs until the test ends. It needs the
 // surroundings that isolate.Main makes, once a process.
 func Start(t *testing.T) *Cluster {
@@ -131,7 +116,7 @@ func (c *Cluster) nodeLog() string { return filepath.Join(c.dir, "node.log") }
 // Main is the TestMain of a package of scenarios; what it returns is for os.Exit.
 func Main(m *testing.M) int {
 	return isolate.Main(m, func() error {
-		if err := Prepare(); err != nil {
+		if err := build.All(); err != nil {
 			return err
 		}
 		path, err := build.Gaugeway()

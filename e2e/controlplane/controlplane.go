@@ -55,17 +55,6 @@ type ControlPlane struct {
 	controller *process.Process
 }
 
-// Build builds what a control plane consists of, and kubectl, as far as the
-// cache does not have it.
-func Build() error {
-	for _, p := range []build.Program{build.Etcd, build.APIServer, build.ControllerManager, build.Kubectl} {
-		if _, err := p.Path(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Start starts a control plane with its files in a folder, and returns once it
 // is ready. The address 10.244.0.1 must be one of this network's.
 func Start(ctx context.Context, dir string) (*ControlPlane, error) {

@@ -3,16 +3,13 @@ package gateways_test
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,6 +18,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/metrics/pkg/apis/external_metrics/v1beta1"
+
+	"github.com/gaugeway/gaugeway/e2e/build"
 )
 
 // apiRoot is where the external metrics API is served.
@@ -28,76 +27,6 @@ const apiRoot = "/apis/external.metrics.k8s.io/v1beta1"
 
 // namespace of all objects of these tests.
 const namespace = "demo"
-
-// binaries is the folder of what is built for this run.
-var binaries string
-
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		var err error
-		if binaries, err = os.MkdirTemp("", "gaugeway-e2e-"); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer func() {
-			if err := os.RemoveAll(binaries); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-			}
-		}()
-		return m.Run()
-	}())
-}
-
-// buildGaugeway builds the program as it is in the checkout, once. The variable
-// GAUGEWAY_BINARY names one that is to be tested instead.
-var buildGaugeway = sync.OnceValues(func() (string, error) {
-	if path := os.Getenv("GAUGEWAY_BINARY"); path != "" {
-		return path, nil
-	}
-	path := filepath.Join(binaries, "gaugeway")
-	return path, goBuild(path, "../..", "./cmd/gaugeway")
-})
-
-// buildKubectl builds kubectl as e2e/kubectl pins it. That takes minutes from
-// an empty build cache, so the binary is kept in the user's cache folder.
-var buildKubectl = sync.OnceValues(func() (string, error) {
-	key := sha256.New()
-	for _, name := range []string{"go.mod", "go.sum", "main.go"} {
-		b, err := os.ReadFile(filepath.Join("../kubectl", name))
-		if err != nil {
-			return "", err
-		}
-		key.Write(b)
-	}
-	key.Write([]byte(runtime.Version()))
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(cache, "gaugeway-e2e")
-	path := filepath.Join(dir, fmt.Sprintf("kubectl-%x", key.Sum(nil)[:8]))
-	if _, err := os.Stat(path); err == nil {
-		return path, nil
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	temp := fmt.Sprintf("%s.%d", path, os.Getpid())
-	if err := goBuild(temp, "../kubectl", "."); err != nil {
-		return "", err
-	}
-	return path, os.Rename(temp, path)
-})
-
-func goBuild(output, dir, pkg string) error {
-	cmd := exec.Command("go", "build", "-trimpath", "-o", output, pkg)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if b, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("building %s in %s: %w\n%s", pkg, dir, err, b)
-	}
-	return nil
-}
 
 // An adapter is a gaugeway without a cluster, and a kubectl that reads it.
 type adapter struct {
@@ -111,11 +40,11 @@ type adapter struct {
 // startGaugeway starts gaugeway with some objects and waits until its API answers.
 func startGaugeway(t *testing.T, objects ...string) *adapter {
 	t.Helper()
-	program, err := buildGaugeway()
+	program, err := build.Gaugeway()
 	if err != nil {
 		t.Fatal(err)
 	}
-	kubectl, err := buildKubectl()
+	kubectl, err := build.Kubectl.Path()
 	if err != nil {
 		t.Fatal(err)
 	}
