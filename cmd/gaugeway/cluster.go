@@ -187,7 +187,7 @@ func (m *member) control(e *engine.Engine, board *metric.Board, registry prometh
 		APIServices: m.options.apiServices,
 		CABundle:    m.authorities,
 		Board:       board,
-		Answer:      provider.New(provider.Options{Board: board}).Answer,
+		Answer:      provider.New(provider.Options{Board: board, Kinds: m.kinds}).Answer,
 		Source: func(key metric.Key) (covered, expected int, failures []string, ok bool) {
 			s, ok := e.Source(key)
 			return s.Covered, s.Expected, s.Failures, ok
