@@ -48,8 +48,8 @@ skipped, with the permission that it needs.`,
 	f.StringVar(&o.context, "context", "", "context of the kubeconfig; default: the current one")
 	f.StringVarP(&o.namespace, "namespace", "n", "", "look only at the sources, metrics and autoscalers of this namespace; default: all")
 	f.StringVarP(&o.output, "output", "o", "text", "text or json")
-	f.StringVar(&o.install, "install-namespace", doctor.DefaultNamespace, "where gaugeway runs")
-	f.StringVar(&o.service, "service", doctor.DefaultService, "name of gaugeway's Service, Deployment and Lease")
+	f.StringVar(&o.install, "install-namespace", "", "where gaugeway runs; default: where its APIServices lead to, or "+doctor.DefaultNamespace)
+	f.StringVar(&o.service, "service", "", "gaugeway's Service; default: that of its APIServices, or "+doctor.DefaultService)
 	f.BoolVar(&o.compare, "compare", false, "set the answers of the adapter that serves external metrics now beside gaugeway's")
 	f.StringVar(&o.direct, "direct", "", "with --compare: read gaugeway at this URL, such as a kubectl port-forward, instead of the objects' statuses")
 	f.StringVar(&o.tokenFile, "direct-token-file", "", "bearer token for --direct, of somebody who may read external metrics")
@@ -127,13 +127,10 @@ func (o *doctorOptions) directGetter(ctx context.Context, cluster doctor.Options
 		return nil, nil
 	}
 	config := &rest.Config{Host: o.direct, BearerTokenFile: o.tokenFile}
-	config.ServerName = o.service + "." + o.install + ".svc"
-	if config.CAFile = o.directCA; o.directCA == "" {
-		ca, err := doctor.ServingCA(ctx, cluster)
-		if err != nil {
-			return nil, err
-		}
-		config.CAData = ca
+	serving, err := doctor.Serves(ctx, cluster, o.directCA == "")
+	if err != nil {
+		return nil, err
 	}
+	config.ServerName, config.CAData, config.CAFile = serving.Name, serving.CA, o.directCA
 	return doctor.NewGetter(config)
 }

@@ -104,7 +104,7 @@ func (e *examination) absent(object, group string) {
 		e.add(Error, object, "not registered", "install gaugeway, whose leader registers it")
 	default:
 		e.add(Error, object, "not registered: the leader of gaugeway creates it, and no HorizontalPodAutoscaler reads the API until then",
-			fmt.Sprintf("kubectl -n %s logs deployment/%s | grep -i apiservice", e.InstallNamespace, e.Service))
+			fmt.Sprintf("kubectl -n %s logs deployment/%s | grep -i apiservice", e.InstallNamespace, installName))
 	}
 }
 
@@ -114,7 +114,7 @@ func (e *examination) foreign(object, group string, s *apiregistrationv1.APIServ
 	served, known := e.install.serves(group)
 	declared := e.declared(group)
 	switch {
-	case s.Labels[nameLabel] == "gaugeway" && s.Spec.Service != nil:
+	case s.Labels[nameLabel] == installName && s.Spec.Service != nil:
 		e.add(Error, object, "it is of gaugeway, but leads to "+who, fmt.Sprintf("gaugeway doctor --install-namespace %s --service %s", s.Spec.Service.Namespace, s.Spec.Service.Name))
 	case known && !served:
 		e.ok(object, "served by %s; gaugeway leaves it alone, as --apiservices of the Deployment says", who)
@@ -171,7 +171,7 @@ func (e *examination) available(object string, s *apiregistrationv1.APIService) 
 		e.add(Warning, object, "insecureSkipTLSVerify is set, so that anybody in between can answer for gaugeway",
 			fmt.Sprintf(`kubectl patch apiservice %s --type=json -p '[{"op": "remove", "path": "/spec/insecureSkipTLSVerify"}]', and gaugeway writes caBundle`, s.Name))
 	}
-	if s.Labels[nameLabel] != "gaugeway" {
+	if s.Labels[nameLabel] != installName {
 		e.add(Warning, object, "it leads to gaugeway but lacks the label "+nameLabel+"=gaugeway, so that gaugeway does not keep its caBundle up to date",
 			fmt.Sprintf("kubectl label apiservice %s %s=gaugeway", s.Name, nameLabel))
 	}
@@ -208,7 +208,7 @@ func (e *examination) unavailable(reason, message string) (meaning, cure string)
 	case reason == "ServiceAccessError" || reason == "EndpointsAccessError":
 		return "the API server could not look up its Service", "wait a minute, then see the log of kube-apiserver"
 	case has("x509: certificate has expired", "not yet valid"):
-		return "gaugeway's certificate is out of date, or the clocks differ", in + "rollout restart deployment/" + e.Service
+		return "gaugeway's certificate is out of date, or the clocks differ", in + "rollout restart deployment/" + installName
 	case has("x509: certificate signed by unknown authority", "x509: certificate is not trusted", "x509: ECDSA verification"):
 		return "caBundle is not of the CA that signed gaugeway's certificate", "see the checks of the certificate below; the leader of gaugeway writes caBundle"
 	case has("x509: certificate is valid for", "x509: certificate is not valid for", "doesn't contain any IP SANs"):
@@ -220,11 +220,11 @@ func (e *examination) unavailable(reason, message string) (meaning, cure string)
 	case has("connection refused"):
 		return "nothing listens where the Service leads to", in + "get pods -l " + nameLabel + "=gaugeway -o wide"
 	case has(": 401", ": 403"):
-		return "gaugeway refuses the API server's proxy", "bind " + e.Service + "'s ServiceAccount to the Role extension-apiserver-authentication-reader in kube-system and to the ClusterRole system:auth-delegator"
+		return "gaugeway refuses the API server's proxy", "bind " + installName + "'s ServiceAccount to the Role extension-apiserver-authentication-reader in kube-system and to the ClusterRole system:auth-delegator"
 	case has(": 404"):
 		return "what answers there does not serve this API", in + "get service " + e.Service + " -o yaml (does its selector match other pods?)"
 	}
-	return "the API server asked it for its resources and got no good answer", in + "logs deployment/" + e.Service
+	return "the API server asked it for its resources and got no good answer", in + "logs deployment/" + installName
 }
 
 // dnsName is what the API server expects in the serving certificate.

@@ -34,7 +34,7 @@ func (e *examination) certificates(ctx context.Context) {
 
 // bundle checks what the API server trusts.
 func (e *examination) bundle(object string, bundle []byte, chain []*x509.Certificate) {
-	logs := fmt.Sprintf("kubectl -n %s logs deployment/%s | grep -i cabundle", e.InstallNamespace, e.Service)
+	logs := fmt.Sprintf("kubectl -n %s logs deployment/%s | grep -i cabundle", e.InstallNamespace, installName)
 	if len(bundle) == 0 {
 		e.add(Error, object, "caBundle is empty, so that the API server does not trust gaugeway; its leader writes it", logs)
 		return
@@ -88,7 +88,7 @@ func (e *examination) servingChain(ctx context.Context) []*x509.Certificate {
 	switch {
 	case apierrors.IsNotFound(err):
 		e.add(Error, object, "not found: gaugeway has no serving certificate",
-			fmt.Sprintf("kubectl -n %s logs deployment/%s | grep -i certificate", e.InstallNamespace, e.Service))
+			fmt.Sprintf("kubectl -n %s logs deployment/%s | grep -i certificate", e.InstallNamespace, installName))
 		return nil
 	case err != nil:
 		e.unread(object, fmt.Sprintf("get on the secret %s in %s", secret, e.InstallNamespace), err)

@@ -128,26 +128,36 @@ func (g getter) Get(ctx context.Context, path string, query map[string]string) (
 	return result.Raw()
 }
 
-// ServingCA reads the CA of gaugeway's serving certificate, in PEM, for a client
-// that reads gaugeway directly.
-func ServingCA(ctx context.Context, o Options) ([]byte, error) {
+// Serving is what a client that reads gaugeway directly expects of its certificate.
+type Serving struct {
+	// Name in the certificate, and its CA in PEM.
+	Name string
+	CA   []byte
+}
+
+// Serves returns what gaugeway's certificate is expected to be; without withCA,
+// the name alone. The CA is that in the Secret of the certificate; the error says
+// why it cannot be read.
+func Serves(ctx context.Context, o Options, withCA bool) (Serving, error) {
 	e, err := newExamination(ctx, o)
 	if err != nil {
-		return nil, err
+		return Serving{}, err
+	}
+	if !withCA {
+		return Serving{Name: e.dnsName()}, nil
 	}
 	e.readInstall(ctx)
 	secret := e.install.servingSecret()
 	if secret == "" {
-		return nil, errors.New("the CA of gaugeway's certificate is not known: give --direct-ca-file")
+		return Serving{}, errors.New("the CA of gaugeway's certificate is not known: give --direct-ca-file")
 	}
 	var s corev1.Secret
 	key := client.ObjectKey{Namespace: e.InstallNamespace, Name: secret}
 	if err := e.Reader.Get(ctx, key, &s); err != nil {
-		return nil, fmt.Errorf("the CA of gaugeway's certificate cannot be read, give --direct-ca-file: %w", err)
+		return Serving{}, fmt.Errorf("the CA of gaugeway's certificate cannot be read, give --direct-ca-file: %w", err)
 	}
-	ca := s.Data["ca.crt"]
-	if len(ca) == 0 {
-		return nil, fmt.Errorf("secret %s has no ca.crt: give --direct-ca-file", key)
+	if len(s.Data["ca.crt"]) == 0 {
+		return Serving{}, fmt.Errorf("secret %s has no ca.crt: give --direct-ca-file", key)
 	}
-	return ca, nil
+	return Serving{Name: e.dnsName(), CA: s.Data["ca.crt"]}, nil
 }

@@ -13,6 +13,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,17 +24,22 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
 )
 
-// Names of an installation, where Options do not say otherwise.
+// Names of an installation, where neither Options nor an APIService of gaugeway
+// say otherwise.
 const (
 	DefaultNamespace = "gaugeway-system"
 	DefaultService   = "gaugeway"
 )
+
+// installName is the name of the Deployment and of the Lease.
+const installName = "gaugeway"
 
 // The metrics APIs that gaugeway can serve.
 const (
@@ -95,9 +101,9 @@ type Options struct {
 	// Namespace limits the sources, metrics and autoscalers that are looked at;
 	// empty: those of all namespaces.
 	Namespace string
-	// InstallNamespace is where gaugeway runs, and Service its Service. Defaults:
-	// DefaultNamespace, DefaultService; the Deployment and the Lease are of the
-	// Service's name.
+	// InstallNamespace is where gaugeway runs, and Service its Service. Default:
+	// what an APIService with gaugeway's label leads to, else DefaultNamespace and
+	// DefaultService.
 	InstallNamespace, Service string
 }
 
@@ -143,14 +149,9 @@ func Examine(ctx context.Context, o Options) (*Report, error) {
 	return &Report{Checks: e.checks}, nil
 }
 
-// newExamination sees whether the API server answers, and how old it is.
+// newExamination sees whether the API server answers, how old it is, and where
+// gaugeway is installed.
 func newExamination(ctx context.Context, o Options) (*examination, error) {
-	if o.InstallNamespace == "" {
-		o.InstallNamespace = DefaultNamespace
-	}
-	if o.Service == "" {
-		o.Service = DefaultService
-	}
 	e := &examination{Options: o, now: o.Clock.Now(), owners: map[string]owner{}}
 	body, err := o.Raw.Get(ctx, "/version", nil)
 	var status apierrors.APIStatus
@@ -162,7 +163,21 @@ func newExamination(ctx context.Context, o Options) (*examination, error) {
 	case !errors.As(err, &status):
 		return nil, fmt.Errorf("the API server does not answer: %w", err)
 	}
+	e.locate(ctx)
 	return e, nil
+}
+
+// locate finds out where gaugeway is installed.
+func (e *examination) locate(ctx context.Context) {
+	for _, a := range apiServiceNames {
+		var s apiregistrationv1.APIService
+		if e.Reader.Get(ctx, client.ObjectKey{Name: a.name}, &s) == nil && s.Labels[nameLabel] == installName && s.Spec.Service != nil {
+			e.InstallNamespace = cmp.Or(e.InstallNamespace, s.Spec.Service.Namespace)
+			e.Service = cmp.Or(e.Service, s.Spec.Service.Name)
+		}
+	}
+	e.InstallNamespace = cmp.Or(e.InstallNamespace, DefaultNamespace)
+	e.Service = cmp.Or(e.Service, DefaultService)
 }
 
 // readObjects reads the sources and the declared metrics, those of all

@@ -130,9 +130,15 @@ func TestBrokenClusters(t *testing.T) {
 			s := get[*apiregistrationv1.APIService](t, w, "v1beta1.custom.metrics.k8s.io")
 			s.Labels, s.Spec.Service.Name = nil, "prometheus-adapter"
 		}, []string{"error APIService v1beta1.custom.metrics.k8s.io: served by prometheus-adapter at gaugeway-system/prometheus-adapter"}},
-		{"gaugeway of another namespace", func(t *testing.T, w *world) {
+		{"gaugeway of another namespace than the one named", func(t *testing.T, w *world) {
+			w.options.InstallNamespace = DefaultNamespace
 			get[*apiregistrationv1.APIService](t, w, "v1beta1.external.metrics.k8s.io").Spec.Service.Namespace = "monitoring"
 		}, none, []string{"error " + externalAPI + ": it is of gaugeway, but leads to monitoring/gaugeway...| gaugeway doctor --install-namespace monitoring --service gaugeway"}},
+		{"gaugeway of another namespace", func(t *testing.T, w *world) {
+			for _, a := range apiServiceNames {
+				get[*apiregistrationv1.APIService](t, w, a.name).Spec.Service.Namespace = "monitoring"
+			}
+		}, none, []string{"error Deployment monitoring/gaugeway: not found"}},
 		{"a local APIService", func(t *testing.T, w *world) {
 			get[*apiregistrationv1.APIService](t, w, "v1beta1.external.metrics.k8s.io").Spec.Service = nil
 		}, none, []string{"error " + externalAPI + ": served by the API server itself"}},

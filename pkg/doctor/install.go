@@ -37,7 +37,7 @@ type install struct {
 // readInstall reads the Deployment, whose flags say what is meant to be served.
 func (e *examination) readInstall(ctx context.Context) {
 	var d appsv1.Deployment
-	if err := e.Reader.Get(ctx, client.ObjectKey{Namespace: e.InstallNamespace, Name: e.Service}, &d); err != nil {
+	if err := e.Reader.Get(ctx, client.ObjectKey{Namespace: e.InstallNamespace, Name: installName}, &d); err != nil {
 		e.install.err, e.install.missing = err, apierrors.IsNotFound(err)
 		return
 	}
@@ -99,7 +99,7 @@ func (e *examination) installation(ctx context.Context) {
 }
 
 func (e *examination) deployment() {
-	object := name("Deployment", e.InstallNamespace, e.Service)
+	object := name("Deployment", e.InstallNamespace, installName)
 	if e.install.missing {
 		e.add(Error, object, "not found: gaugeway is not installed here",
 			"install it (docs/install.md), or name where it runs with --install-namespace")
@@ -113,11 +113,11 @@ func (e *examination) deployment() {
 	in := "kubectl -n " + e.InstallNamespace + " "
 	switch ready, want := d.Status.ReadyReplicas, e.install.replicas(); {
 	case want == 0:
-		e.add(Error, object, "scaled to 0 replicas: nothing is measured", in+"scale deployment "+e.Service+" --replicas=2")
+		e.add(Error, object, "scaled to 0 replicas: nothing is measured", in+"scale deployment "+installName+" --replicas=2")
 	case ready == 0:
 		e.add(Error, object, fmt.Sprintf("no replica of %d is ready", want), in+"describe pods -l "+nameLabel+"=gaugeway")
 	case want == 1:
-		e.add(Warning, object, "one replica: while it restarts no HorizontalPodAutoscaler has a metric", in+"scale deployment "+e.Service+" --replicas=2")
+		e.add(Warning, object, "one replica: while it restarts no HorizontalPodAutoscaler has a metric", in+"scale deployment "+installName+" --replicas=2")
 	case ready < want:
 		e.add(Warning, object, fmt.Sprintf("%d of %d replicas are ready", ready, want), in+"describe pods -l "+nameLabel+"=gaugeway")
 	default:
@@ -159,11 +159,11 @@ func (e *examination) endpoints(ctx context.Context) {
 // lease checks that a leader lives: it writes statuses, APIServices and
 // certificates. What is served does not depend on it.
 func (e *examination) lease(ctx context.Context) {
-	object := name("Lease", e.InstallNamespace, e.Service)
+	object := name("Lease", e.InstallNamespace, installName)
 	const without = "without a leader no status and no caBundle is written, while the metrics go on"
-	logs := fmt.Sprintf("kubectl -n %s logs deployment/%s | grep -i lease", e.InstallNamespace, e.Service)
+	logs := fmt.Sprintf("kubectl -n %s logs deployment/%s | grep -i lease", e.InstallNamespace, installName)
 	var l coordinationv1.Lease
-	err := e.Reader.Get(ctx, client.ObjectKey{Namespace: e.InstallNamespace, Name: e.Service}, &l)
+	err := e.Reader.Get(ctx, client.ObjectKey{Namespace: e.InstallNamespace, Name: installName}, &l)
 	switch {
 	case apierrors.IsNotFound(err):
 		e.leaderless = true

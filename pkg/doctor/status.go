@@ -190,7 +190,7 @@ func (e *examination) accepted(object, short string, o client.Object, observed i
 }
 
 func (e *examination) leaderCure() string {
-	return fmt.Sprintf("kubectl -n %s get lease %s (who leads?), and see its log", e.InstallNamespace, e.Service)
+	return fmt.Sprintf("kubectl -n %s get lease %s (who leads?), and see its log", e.InstallNamespace, installName)
 }
 
 // refusalCure says what to do about an object that is not accepted; messages of
