@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,7 +20,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache/informertest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllertest"
 	"sigs.k8s.io/yaml"
 
@@ -473,11 +476,11 @@ func TestClusterRefuses(t *testing.T) {
 			want:   change{"kong @1", "[Invalid] GatewaySource/shop/a: spec.bodySizeLimit: bad quantity \"1e999999999\"; write a number, if need be with a suffix, such as \"10\", 500m or 64Mi\n"},
 		},
 		{
-			name:   "no spec",
+			name: "no spec",
 			object: &unstructured.Unstructured{Object: map[string]any{
 				"apiVersion": apiVersion, "kind": v1alpha1.KindGatewaySource, "metadata": map[string]any{"name": "a", "namespace": "shop"},
 			}},
-			want:   change{"kong @1", "[Invalid] GatewaySource/shop/a: spec: missing; write spec\n"},
+			want: change{"kong @1", "[Invalid] GatewaySource/shop/a: spec: missing; write spec\n"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -539,11 +542,26 @@ func TestClusterOwnsItsObjects(t *testing.T) {
 	})
 }
 
+// An awayCache has no informers while its API server is gone.
+type awayCache struct {
+	*informertest.FakeInformers
+	gone atomic.Bool
+}
+
+func (c *awayCache) GetInformer(ctx context.Context, object client.Object, options ...cache.InformerGetOption) (cache.Informer, error) {
+	if c.gone.Load() {
+		return nil, errors.New("connection refused")
+	}
+	return c.FakeInformers.GetInformer(ctx, object, options...)
+}
+
 // TestClusterWaits for definitions and for the API server, and says so once.
 func TestClusterWaits(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, r *rig) {
-		r.cache.Error = errors.New("connection refused")
+		away := &awayCache{FakeInformers: r.cache}
+		away.gone.Store(true)
+		r.cluster.Cache = away
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		go func() { _ = r.cluster.Run(ctx) }()
@@ -552,7 +570,7 @@ func TestClusterWaits(t *testing.T) {
 		if len(r.logged) != 1 || !strings.Contains(r.logged[0], "connection refused") || len(r.changes) > 0 {
 			t.Fatalf("logged %q, %d calls", r.logged, len(r.changes))
 		}
-		r.cache.Error = nil
+		away.gone.Store(false)
 		time.Sleep(retryAfter)
 		for _, informer := range r.informers {
 			informer.Synced()
@@ -562,13 +580,15 @@ func TestClusterWaits(t *testing.T) {
 	})
 	// The end of the context ends it in whatever state.
 	bubble(t, func(_ *testing.T, r *rig) {
-		r.cache.Error = errors.New("connection refused")
+		away := &awayCache{FakeInformers: r.cache}
+		away.gone.Store(true)
+		r.cluster.Cache = away
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		if err := r.cluster.Run(ctx); err != nil {
 			t.Error(err)
 		}
-		r.cache.Error = nil
+		away.gone.Store(false)
 		ctx, cancel = context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		if err := r.cluster.Run(ctx); err != nil || len(r.changes) > 0 { // never synced
