@@ -43,6 +43,14 @@ func (n *Node) SetExposition(namespace string, text func(pod string) string) {
 	n.settings.of(namespace).text = text
 }
 
+// SetHandler says how pods of the image e2e/exposition answer: the handler for a
+// pod's name; nil goes back to what SetExposition says.
+func (n *Node) SetHandler(namespace string, handler func(pod string) http.Handler) {
+	n.settings.mu.Lock()
+	defer n.settings.mu.Unlock()
+	n.settings.of(namespace).handler = handler
+}
+
 // settings are what tests want of the servers, by namespace.
 type settings struct {
 	mu         sync.Mutex
@@ -52,6 +60,7 @@ type settings struct {
 type wishes struct {
 	backend *Backend
 	text    func(pod string) string
+	handler func(pod string) http.Handler
 	llm     VLLM
 	models  []*model // that run
 }
@@ -72,10 +81,14 @@ func (s *settings) of(namespace string) *wishes {
 // exposition shows what the test wants of a container's pod.
 func (s *settings) exposition(c *Container) http.Handler {
 	namespace, pod := c.pod.Namespace(), c.pod.Name()
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
-		text := s.of(namespace).text
+		text, handler := s.of(namespace).text, s.of(namespace).handler
 		s.mu.Unlock()
+		if handler != nil {
+			handler(pod).ServeHTTP(w, r)
+			return
+		}
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 		if text != nil {
 			fmt.Fprint(w, text(pod))
