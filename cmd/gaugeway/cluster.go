@@ -213,6 +213,7 @@ func (m *member) follow(ctx context.Context, check config.Check, onChange func(*
 		OnChange:    onChange,
 		Quiet:       100 * time.Millisecond,
 		Clock:       clock.RealClock{},
+		Logger:      m.log.WithName("configuration"),
 	}
 	return c.Run(ctx)
 }

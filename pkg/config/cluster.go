@@ -111,7 +111,7 @@ func (c *Cluster) follow(ctx context.Context, kind string, f *follower) toolscac
 		}
 		if err.Error() != said {
 			said = err.Error()
-			c.Logger.Error(err, "Objects of the cluster cannot be followed, trying again", "kind", kind)
+			c.Logger.Error(err, "objects of the cluster cannot be followed, trying again", "kind", kind)
 		}
 		timer := c.Clock.NewTimer(retryAfter)
 		select {
