@@ -18,6 +18,7 @@ var scenarios = []struct {
 	run  func(s *cluster.Scenario)
 }{
 	{"rig", rig},
+	{"latency", latency},
 }
 
 func TestMain(m *testing.M) { os.Exit(cluster.Main(m)) }
