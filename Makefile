@@ -35,7 +35,7 @@ e2e: test-deps ## run the end-to-end tests, as root; RUN=name runs one scenario
 ifeq ($(RUN),)
 	$(GO) -C e2e test -count=1 -timeout 10m ./gateways
 endif
-	$(GO) -C e2e test -v -count=1 -timeout 20m -run 'TestScenarios/^$(or $(RUN),.*)$$' ./scenarios
+	$(GO) -C e2e test -v -count=1 -timeout 20m $(if $(RUN),-run 'TestScenarios/^$(RUN)$$') ./scenarios
 
 bench: ## run the benchmarks; BENCH=regexp narrows them
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...

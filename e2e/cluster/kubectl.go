@@ -31,7 +31,7 @@ type User struct {
 }
 
 // Admin is the administrator.
-func (s *Scenario) Admin() *User { return &User{s, "admin"} }
+func (s *Scenario) Admin() *User { return s.user("admin", s.ControlPlane.Certificate("admin")) }
 
 // As is a service account, which must exist.
 func (s *Scenario) As(namespace, serviceAccount string) *User {
@@ -41,8 +41,15 @@ func (s *Scenario) As(namespace, serviceAccount string) *User {
 	if err != nil {
 		s.Fatal(err)
 	}
-	name := namespace + "-" + serviceAccount
-	if _, err := s.ControlPlane.WriteKubeconfig(name, api.AuthInfo{Token: answer.Status.Token}); err != nil {
+	return s.user(namespace+"-"+serviceAccount, api.AuthInfo{Token: answer.Status.Token})
+}
+
+// user writes a kubeconfig whose namespace is the scenario's. The flag
+// --namespace would refuse manifests that name another one.
+func (s *Scenario) user(name string, auth api.AuthInfo) *User {
+	s.Helper()
+	name += "-in-" + s.Namespace
+	if _, err := s.ControlPlane.WriteKubeconfig(name, s.Namespace, auth); err != nil {
 		s.Fatal(err)
 	}
 	return &User{s, name}
@@ -59,7 +66,7 @@ func (u *User) TryWith(stdin string, arguments ...string) (stdout, stderr string
 	u.scenario.Helper()
 	ctx, cancel := context.WithTimeout(u.scenario.Context(), 2*time.Minute)
 	defer cancel()
-	return u.scenario.runKubectl(ctx, u.kubeconfig, stdin, append([]string{"-n", u.scenario.Namespace}, arguments...)...)
+	return u.scenario.runKubectl(ctx, u.kubeconfig, stdin, arguments...)
 }
 
 // Kubectl runs kubectl in the scenario's namespace; it must succeed.

@@ -85,8 +85,8 @@ func Start(ctx context.Context, dir string) (*ControlPlane, error) {
 // Admin returns a client's configuration that may do anything.
 func (c *ControlPlane) Admin() *rest.Config { return rest.CopyConfig(c.admin) }
 
-// Kubeconfig returns the file that Client has written for a name; the name of
-// the administrator is admin.
+// Kubeconfig returns the file that Client or WriteKubeconfig has written for a
+// name; the name of the administrator is admin.
 func (c *ControlPlane) Kubeconfig(name string) string {
 	return filepath.Join(c.dir, name+".kubeconfig")
 }
@@ -99,21 +99,23 @@ func (c *ControlPlane) Client(name, user string, groups ...string) (*rest.Config
 	if err := c.clientCA.client(name, user, groups...); err != nil {
 		return nil, err
 	}
-	return c.WriteKubeconfig(name, clientcmdapi.AuthInfo{
-		ClientCertificate: certFile(c.dir, name),
-		ClientKey:         keyFile(c.dir, name),
-	})
+	return c.WriteKubeconfig(name, "", c.Certificate(name))
 }
 
-// WriteKubeconfig writes a kubeconfig for any way to authenticate.
-func (c *ControlPlane) WriteKubeconfig(name string, auth clientcmdapi.AuthInfo) (*rest.Config, error) {
+// Certificate is the identity that Client has made under a name.
+func (c *ControlPlane) Certificate(name string) clientcmdapi.AuthInfo {
+	return clientcmdapi.AuthInfo{ClientCertificate: certFile(c.dir, name), ClientKey: keyFile(c.dir, name)}
+}
+
+// WriteKubeconfig writes a kubeconfig for any way to authenticate, with a default namespace.
+func (c *ControlPlane) WriteKubeconfig(name, namespace string, auth clientcmdapi.AuthInfo) (*rest.Config, error) {
 	file := clientcmdapi.NewConfig()
 	file.Clusters["e2e"] = &clientcmdapi.Cluster{
 		Server:               fmt.Sprintf("https://%s:%d", Address, Port),
 		CertificateAuthority: c.clientCA.file(),
 	}
 	file.AuthInfos[name] = &auth
-	file.Contexts["e2e"] = &clientcmdapi.Context{Cluster: "e2e", AuthInfo: name}
+	file.Contexts["e2e"] = &clientcmdapi.Context{Cluster: "e2e", AuthInfo: name, Namespace: namespace}
 	file.CurrentContext = "e2e"
 	if err := clientcmd.WriteToFile(*file, c.Kubeconfig(name)); err != nil {
 		return nil, err

@@ -18,22 +18,24 @@ var scenarios = []struct {
 	run  func(s *cluster.Scenario)
 }{
 	{"rig", rig},
+	{"silence", silence},
+	{"tenants", tenants},
+	{"rps", rps},
 	{"latency", latency},
+	{"rbac", rbac},
 }
 
 func TestMain(m *testing.M) { os.Exit(cluster.Main(m)) }
 
 func TestScenarios(t *testing.T) {
-	checkFolders(t)
 	c := cluster.Start(t)
 	for _, scenario := range scenarios {
 		t.Run(scenario.name, func(t *testing.T) { scenario.run(c.Scenario(t, scenario.name)) })
 	}
 }
 
-// checkFolders fails where a folder has no scenario, or the other way round.
-func checkFolders(t *testing.T) {
-	t.Helper()
+func TestEveryFolderIsAScenario(t *testing.T) {
+	t.Parallel()
 	entries, err := os.ReadDir(".")
 	if err != nil {
 		t.Fatal(err)
