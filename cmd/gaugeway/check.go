@@ -13,7 +13,8 @@ import (
 )
 
 type checkOptions struct {
-	hpa    bool
+	hpa      bool
+	replicas int
 	limits script.Limits
 }
 
@@ -43,6 +44,7 @@ something is, and with 2 if the folder cannot be read or holds no object.`,
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.hpa, "hpa", false, "print for each valid metric what to write under spec.metrics of an HPA, and all else to standard error")
+	f.IntVar(&o.replicas, "replicas", 2, "how many replicas of gaugeway are to serve: each remembers by itself")
 	addLimitFlags(f, &o.limits)
 	return cmd
 }
@@ -52,7 +54,7 @@ func (o *checkOptions) run(dir string, out, errOut io.Writer) error {
 	if err != nil {
 		return exitError{code: exitFailed, err: err}
 	}
-	snapshot, findings := config.Merge(nil, objects, compileCheck(o.limits))
+	snapshot, findings := config.Merge(nil, objects, o.check())
 	wanting, scaling := autoscalerFindings(objects.Autoscalers, snapshot.Metrics)
 	findings = append(findings, wanting...)
 	if len(snapshot.Sources)+len(snapshot.Metrics)+len(findings)+len(objects.Autoscalers) == 0 {
@@ -72,8 +74,8 @@ func (o *checkOptions) run(dir string, out, errOut io.Writer) error {
 		}
 	}
 	for _, m := range snapshot.Metrics {
-		if o.hpa && m.Spec.External != nil {
-			printStanza(out, m.GatewayMetric)
+		if o.hpa {
+			printStanzas(out, m.GatewayMetric)
 		} else {
 			fmt.Fprintf(report, "%s/%s: ok, %s\n", m.Namespace, m.Name, strings.Join(served(m.GatewayMetric), ", "))
 		}
@@ -103,21 +105,63 @@ func served(m *v1alpha1.GatewayMetric) []string {
 	return names
 }
 
-// printStanza prints what an HPA writes to scale on a metric. A Level is
-// compared as it is; a Total is divided by the number of pods. The target has
-// to be chosen: TARGET is not a quantity, so that nobody applies it by mistake.
-func printStanza(out io.Writer, m *v1alpha1.GatewayMetric) {
+// check is that of serve, with what matters where several replicas serve.
+func (o *checkOptions) check() config.Check {
+	compile := compileCheck(o.limits)
+	return func(m *config.Metric, sources []*config.Source) []config.Finding {
+		findings := compile(m, sources)
+		program, err := script.Compile(m.Spec.Lua, script.Options{Name: m.Name, Limits: o.limits})
+		if err != nil {
+			return findings // which say so
+		}
+		if line, column, remembers := program.Remembers(); remembers && o.replicas > 1 {
+			findings = append(findings, warning(m.LuaFinding(line, column,
+				"each replica remembers what it returned itself, so that replicas that started at different times may answer differently, and a restart forgets",
+				"compute it from scraped series, such as with *_over_time, or check with --replicas 1 where one replica serves")))
+		}
+		return findings
+	}
+}
+
+// printStanzas prints what an HPA writes to scale on a metric, once for each
+// way it is served. A Level is compared as it is; a Total is divided by the
+// number of pods, and of pods each has its own. The target has to be chosen:
+// TARGET is not a quantity, so that nobody applies it by mistake.
+func printStanzas(out io.Writer, m *v1alpha1.GatewayMetric) {
 	kind, field, meaning := "Value", "value", "the level to hold"
 	if m.Spec.Type == v1alpha1.TypeTotal {
 		kind, field, meaning = "AverageValue", "averageValue", "what one pod is to take of the total"
 	}
-	fmt.Fprintf(out, `# %s/%s is a %s; the HPA must be in namespace %s
-- type: External
+	fmt.Fprintf(out, "# %s/%s is a %s; the HPA must be in namespace %s\n", m.Namespace, m.Name, m.Spec.Type, m.Namespace)
+	if e := m.Spec.External; e != nil {
+		fmt.Fprintf(out, `- type: External
   external:
     metric:
       name: %q
     target:
       type: %s
       %s: TARGET # %s, such as "100" or 250m
-`, m.Namespace, m.Name, m.Spec.Type, m.Namespace, m.Spec.External.Name, kind, field, meaning)
+`, e.Name, kind, field, meaning)
+	}
+	if p := m.Spec.Pods; p != nil {
+		fmt.Fprintf(out, `- type: Pods
+  pods:
+    metric:
+      name: %q
+    target:
+      type: AverageValue
+      averageValue: TARGET # what a pod is to have on average, such as "100" or 250m
+`, p.Name)
+	}
+	if o := m.Spec.Object; o != nil {
+		fmt.Fprintf(out, `- type: Object
+  object:
+    describedObject: {apiVersion: VERSION, kind: KIND, name: NAME} # one of %s
+    metric:
+      name: %q
+    target:
+      type: %s
+      %s: TARGET # %s, such as "100" or 250m
+`, o.Resource, o.Name, kind, field, meaning)
+	}
 }

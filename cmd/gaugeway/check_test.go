@@ -25,6 +25,7 @@ func TestCheckCommand(t *testing.T) {
 		{"wrong", []string{"testdata/check/wrong"}},
 		{"wrong-hpa", []string{"testdata/check/wrong", "--hpa"}},
 		{"warnings", []string{"testdata/check/warnings"}},
+		{"warnings-one-replica", []string{"testdata/check/warnings", "--replicas", "1"}},
 		{"autoscalers", []string{"testdata/check/autoscalers"}},
 		{"empty", []string{"testdata/check/empty"}},
 		{"none", []string{"testdata/check/none"}},
