@@ -1,0 +1,78 @@
+package scenarios_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/gaugeway/gaugeway/e2e/cluster"
+)
+
+// A gatewayObject is what scenarios read of a GatewaySource or GatewayMetric.
+type gatewayObject struct {
+	Metadata metav1.ObjectMeta `json:"metadata"`
+	Status   struct {
+		ObservedGeneration int64              `json:"observedGeneration"`
+		Conditions         []metav1.Condition `json:"conditions"`
+		Targets            string             `json:"targets"`
+		State              string             `json:"state"`
+		Value              string             `json:"value"`
+		Coverage           string             `json:"coverage"`
+		LastGoodSpec       map[string]any     `json:"lastGoodSpec"`
+	} `json:"status"`
+}
+
+// readObject reads a gatewaysource or a gatewaymetric of the scenario's namespace.
+func readObject(s *cluster.Scenario, kind, name string) (*gatewayObject, error) {
+	b, err := s.Raw(fmt.Sprintf("/apis/gaugeway.dev/v1alpha1/namespaces/%s/%ss/%s", s.Namespace, kind, name))
+	if err != nil {
+		return nil, err
+	}
+	o := &gatewayObject{}
+	return o, json.Unmarshal(b, o)
+}
+
+// awaitCondition waits until a condition of an object has a reason, is about
+// its latest version, and has each of some texts in its message.
+func awaitCondition(s *cluster.Scenario, kind, name, condition, reason string, texts ...string) {
+	s.Helper()
+	s.Eventually(cluster.Patience, fmt.Sprintf("%s %s, %s: %s", kind, name, condition, reason), func() error {
+		o, err := readObject(s, kind, name)
+		if err != nil {
+			return err
+		}
+		c := meta.FindStatusCondition(o.Status.Conditions, condition)
+		switch {
+		case c == nil:
+			return fmt.Errorf("it has no condition %s: %+v", condition, o.Status)
+		case c.ObservedGeneration != o.Metadata.Generation:
+			return fmt.Errorf("it is about generation %d, want %d", c.ObservedGeneration, o.Metadata.Generation)
+		case c.Reason != reason:
+			return fmt.Errorf("it is %s: %s: %s", c.Status, c.Reason, c.Message)
+		}
+		for _, text := range texts {
+			if !strings.Contains(c.Message, text) {
+				return fmt.Errorf("its message lacks %q: %s", text, c.Message)
+			}
+		}
+		return nil
+	})
+}
+
+// awaitExternal waits until an external metric has a value.
+func awaitExternal(s *cluster.Scenario, name string, want float64) {
+	s.Helper()
+	s.Eventually(cluster.Patience, fmt.Sprintf("%s to be %v", name, want), func() error {
+		got, err := s.External(name)
+		if err != nil {
+			return err
+		}
+		if got != want {
+			return fmt.Errorf("it is %v", got)
+		}
+		return nil
+	})
+}
