@@ -14,6 +14,7 @@ import (
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/metrics/pkg/apis/external_metrics/v1beta1"
 	"k8s.io/utils/ptr"
@@ -201,7 +202,17 @@ func (s *Scenario) Raw(path string) ([]byte, error) {
 			request.Param(key, value)
 		}
 	}
-	return request.Do(s.Context()).Raw()
+	return read(s.Context(), request)
+}
+
+// read makes a request; its error is what the answer says.
+func read(ctx context.Context, request *rest.Request) ([]byte, error) {
+	result := request.Do(ctx)
+	b, err := result.Raw()
+	if err != nil {
+		return nil, result.Error()
+	}
+	return b, nil
 }
 
 // ExternalPath is the path of an external metric of the scenario's namespace.

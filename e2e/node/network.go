@@ -92,6 +92,16 @@ func (s *sandbox) remove() error {
 func (s *sandbox) cut() error  { return isolate.Bridge("link set dev " + s.port + " state 0") }
 func (s *sandbox) mend() error { return isolate.Bridge("link set dev " + s.port + " state 3") }
 
+// isolate makes the bridge drop every packet between the sandbox and others that
+// are isolated, or ends that.
+func (s *sandbox) isolate(on bool) error {
+	state := "off"
+	if on {
+		state = "on"
+	}
+	return isolate.Bridge("link set dev " + s.port + " isolated " + state)
+}
+
 // do calls a function on a thread that is in the sandbox: sockets that it makes
 // and processes that it starts belong there.
 func (s *sandbox) do(f func() error) error {

@@ -89,6 +89,11 @@ func (p *Pod) Cut() error { return p.sandbox.cut() }
 // Mend ends Cut.
 func (p *Pod) Mend() error { return p.sandbox.mend() }
 
+// Isolate keeps the pod and all other isolated pods apart, as a network policy
+// does: packets between them are dropped without an answer. Clients outside, the
+// API server and the other pods reach it all the same.
+func (p *Pod) Isolate(isolated bool) error { return p.sandbox.isolate(isolated) }
+
 // Pause stops the pod's processes: they accept connections and answer nothing.
 func (p *Pod) Pause() { p.signal(syscall.SIGSTOP) }
 
@@ -255,6 +260,7 @@ func (p *Pod) look(ctx context.Context) {
 	p.mu.Unlock()
 	for _, c := range containers {
 		if !down {
+			c.revive(ctx)
 			c.restart(ctx)
 		}
 		c.probe(ctx)
