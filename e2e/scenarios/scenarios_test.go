@@ -18,6 +18,7 @@ var scenarios = []struct {
 	run  func(s *cluster.Scenario)
 }{
 	{"rig", rig},
+	{"queue", queue},
 	{"silence", silence},
 	{"tenants", tenants},
 	{"rps", rps},
