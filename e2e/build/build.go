@@ -113,7 +113,7 @@ var Gaugeway = sync.OnceValues(func() (string, error) {
 	if err := goBuild("..", temp, "./cmd/gaugeway", "-s -w -X main.version=e2e"); err != nil {
 		return "", err
 	}
-	defer os.Remove(temp)
+	defer func() { _ = os.Remove(temp) }() // it is gone where all went well
 	// The name tells what is inside, so that runs do not take each other's.
 	f, err := os.Open(temp)
 	if err != nil {

@@ -219,6 +219,8 @@ func (tl *Timeline) String() string {
 		}
 		fmt.Fprintln(w, " "+row.Mark)
 	}
-	w.Flush()
+	if err := w.Flush(); err != nil {
+		return err.Error()
+	}
 	return b.String()
 }

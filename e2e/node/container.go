@@ -38,9 +38,11 @@ type Container struct {
 	started   time.Time
 	ended     time.Time // zero while the program runs
 	restarts  int32
-	up        bool // the startup probe has passed
-	passes    bool // the readiness probe has
-	failures  int32
+	up        bool      // the startup probe has passed
+	passes    bool      // the readiness probe has
+	failures  int32     // of the readiness probe, in a row
+	dead      int32     // of the liveness probe, in a row
+	asked     time.Time // when the liveness probe last ran
 }
 
 // start starts the container's program.
@@ -53,7 +55,7 @@ func (c *Container) start(ctx context.Context) {
 	defer c.mu.Unlock()
 	c.program, c.endSignal = program, stop
 	c.started, c.ended = time.Now(), time.Time{}
-	c.up, c.passes, c.failures = false, false, 0
+	c.up, c.passes, c.failures, c.dead, c.asked = false, false, 0, 0, time.Now()
 	if err != nil {
 		c.program, c.ended = nil, time.Now()
 	}
@@ -109,6 +111,31 @@ func (c *Container) probe(ctx context.Context) {
 	c.failures++
 	if c.failures >= threshold {
 		c.passes = false
+	}
+}
+
+// revive kills a container whose liveness probe fails, so that it is restarted.
+// That probe runs as rarely as it says: a test's machine may be busy.
+func (c *Container) revive(ctx context.Context) {
+	probe := c.spec.LivenessProbe
+	c.mu.Lock()
+	due := probe != nil && c.up && time.Since(c.asked) >= time.Duration(max(probe.PeriodSeconds, 1))*time.Second
+	c.mu.Unlock()
+	if !due {
+		return
+	}
+	err := c.check(ctx, probe)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked = time.Now()
+	if err == nil {
+		c.dead = 0
+		return
+	}
+	c.dead++
+	if c.dead >= max(probe.FailureThreshold, 1) && c.program != nil {
+		c.pod.report("container %s: killed, its liveness probe fails: %v", c.spec.Name, err)
+		c.program.SignalGroup(syscall.SIGKILL)
 	}
 }
 

@@ -37,8 +37,8 @@ func (c *Container) launch(ctx context.Context) (program, syscall.Signal, error)
 		return nil, 0, err
 	}
 	name, _, _ := strings.Cut(c.spec.Image, "@")
-	if base := path.Base(name); strings.Contains(base, ":") {
-		name = strings.TrimSuffix(name, base[strings.Index(base, ":"):])
+	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
+		name = name[:i] // the tag
 	}
 	switch {
 	case path.Base(name) == "gaugeway":

@@ -66,7 +66,7 @@ func (s *server) Done() <-chan struct{} { return s.done }
 // SignalGroup implements program.
 func (s *server) SignalGroup(signal syscall.Signal) {
 	if signal == syscall.SIGKILL {
-		s.http.Close()
+		_ = s.http.Close() // it fails where there is nothing left to close
 		return
 	}
 	s.mu.Lock()
@@ -85,7 +85,7 @@ func (s *server) Stop(_ syscall.Signal, grace time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	if s.http.Shutdown(ctx) != nil {
-		s.http.Close()
+		_ = s.http.Close() // it fails where there is nothing left to close
 	}
 	<-s.done
 }
