@@ -21,8 +21,10 @@ var scenarios = []struct {
 	{"queue", queue},
 	{"silence", silence},
 	{"tenants", tenants},
+	{"lifecycle", lifecycle},
 	{"rps", rps},
 	{"latency", latency},
+	{"flash-sale", flashSale},
 	{"rbac", rbac},
 }
 
