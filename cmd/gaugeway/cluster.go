@@ -12,7 +12,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
@@ -96,6 +99,9 @@ func (o *clusterOptions) join(ctx context.Context, so *server.Options, log logr.
 	if err != nil {
 		return nil, err
 	}
+	if err := m.reach(ctx, mapper); err != nil {
+		return nil, err
+	}
 	if m.client, err = client.New(m.config, client.Options{Scheme: scheme, HTTPClient: web, Mapper: mapper}); err != nil {
 		return nil, err
 	}
@@ -115,6 +121,38 @@ func (o *clusterOptions) join(ctx context.Context, so *server.Options, log logr.
 		so.Certificate = m.certificate
 	}
 	return m, nil
+}
+
+// reach waits until the API server tells of all kinds that discovery follows:
+// nothing can be followed before.
+func (m *member) reach(ctx context.Context, mapper meta.RESTMapper) error {
+	return m.await(ctx, "the API server does not answer yet", func() error {
+		for _, kind := range []schema.GroupKind{
+			{Kind: "Pod"}, {Kind: "Service"}, {Group: discoveryv1.GroupName, Kind: "EndpointSlice"},
+		} {
+			if _, err := mapper.RESTMapping(kind); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// await tries something that needs the API server until it succeeds: one that is
+// not there yet is waited for, not given up on. It says each time why it waits.
+func (m *member) await(ctx context.Context, what string, try func() error) error {
+	for wait := time.Second; ; wait = min(2*wait, 15*time.Second) {
+		err := try()
+		if err == nil {
+			return nil
+		}
+		m.log.Error(err, what, "retry", wait.String())
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w", what, err)
+		}
+	}
 }
 
 // certify reads the serving certificate from its Secret, or makes it, unless it
@@ -137,19 +175,7 @@ func (m *member) certify(ctx context.Context, files bool) error {
 	if err != nil {
 		return err
 	}
-	// An API server that is not there yet is waited for, not given up on.
-	for wait := time.Second; ; wait = min(2*wait, 15*time.Second) {
-		err := m.certificate.Ensure(ctx)
-		if err == nil {
-			return nil
-		}
-		m.log.Error(err, "no serving certificate yet", "retry", wait.String())
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+	return m.await(ctx, "no serving certificate yet", func() error { return m.certificate.Ensure(ctx) })
 }
 
 // authorities returns what clients are to trust.
