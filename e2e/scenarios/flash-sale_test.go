@@ -172,7 +172,9 @@ func flashSaleSteps(s *cluster.Scenario, tl *cluster.Timeline, steps []flashSale
 		}
 		fmt.Fprintf(w, "%s\t%.1f s\t%.1f s\t%v\t%v\n", step.what, published.Sub(changed).Seconds(), took.Seconds(), step.desired, bound)
 	}
-	w.Flush()
+	if err := w.Flush(); err != nil {
+		s.Error(err)
+	}
 	s.Logf("steps:\n%s", &b)
 }
 
