@@ -136,7 +136,8 @@ func (e *Engine) start(s *source) {
 
 // Apply makes these objects, with defaults and validated, what the engine
 // serves. Sources and metrics that did not change go on undisturbed: their
-// windows and memories stay. An object that cannot be used is left out, or, if
+// windows and memories stay. The sources of a metric that has no answer yet tick
+// at once. An object that cannot be used is left out, or, if
 // an earlier version of it is running, that one goes on; the joined error
 // names each.
 func (e *Engine) Apply(sources []*v1alpha1.GatewaySource, metrics []*v1alpha1.GatewayMetric) error {
@@ -182,6 +183,11 @@ func (e *Engine) Apply(sources []*v1alpha1.GatewaySource, metrics []*v1alpha1.Ga
 	for key, s := range gone {
 		if next[key] == nil {
 			s.end()
+		}
+	}
+	for _, p := range programs {
+		if p.entry.Latest() == nil {
+			p.wake()
 		}
 	}
 	for _, s := range next {

@@ -836,3 +836,42 @@ func TestWhatAGroupHoldsIsNotRemembered(t *testing.T) {
 	r.expect("latency", `Fresh {zone="a"}=0.5 {zone="b"}=0.5`)
 	r.expect("seen", `Fresh {zone="a"}=3`)
 }
+
+// A metric that is new or says something else is not without an answer until the
+// next multiple of the interval, which may be minutes away.
+func TestANewMetricIsEvaluatedAtOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	g := newGateway(t)
+	g.say("active 7\n")
+	r.source("kong", g.URL)
+	m := r.metric("active", v1alpha1.TypeLevel, `max(active)`, "kong")
+	r.apply()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- r.engine.Run(ctx) }()
+	answers := func(name string, want float64) {
+		t.Helper()
+		await(t, func() bool {
+			result := r.board.External("ns", name).Latest()
+			return result != nil && len(result.Items) == 1 && result.Items[0].Value == want
+		})
+	}
+	answers("active", 7)
+
+	changed := m.DeepCopy()
+	changed.Spec.Lua = `max(active) * 2`
+	r.metrics[0] = changed
+	r.apply()
+	answers("active", 14)
+	r.metric("other", v1alpha1.TypeLevel, `min(active)`, "kong")
+	r.apply()
+	answers("other", 7)
+	if now := r.clock.Now(); !now.Equal(time.Unix(1_800_000_000, 0)) {
+		t.Errorf("the clock was moved to %v", now)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}

@@ -99,7 +99,8 @@ func (p *program) restricted(old *program) bool {
 
 // inherit takes over from the version that ran before, where the expression is
 // the same and sees no less: its answer stands until this one has its own, and
-// what it remembers stays. Else there is no answer before the next tick.
+// what it remembers stays. Else there is no answer before the next tick, which
+// Apply lets come at once.
 func (p *program) inherit(old *program) {
 	old.mu.Lock()
 	defer old.mu.Unlock()
@@ -109,6 +110,13 @@ func (p *program) inherit(old *program) {
 	p.memory, p.since, p.last = old.memory, old.since, old.last
 	if last := old.entry.Latest(); last != nil {
 		p.entry.Publish(last)
+	}
+}
+
+// wake lets the sources tick at once, so that the program is evaluated.
+func (p *program) wake() {
+	for _, s := range p.sources {
+		s.soon()
 	}
 }
 

@@ -69,6 +69,11 @@ func (s *source) configure(next settings) {
 	s.mu.Unlock()
 	s.interval.Store(int64(next.interval))
 	s.window.SetInterval(next.interval.Milliseconds())
+	s.soon()
+}
+
+// soon lets the next tick come at once.
+func (s *source) soon() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
