@@ -35,6 +35,10 @@ import (
 	"github.com/gaugeway/gaugeway/pkg/server"
 )
 
+// listTimeout is how long the first lists of the cluster's pods are waited for
+// before sources are scraped without them.
+const listTimeout = 30 * time.Second
+
 // clusterOptions are how gaugeway takes part in a cluster.
 type clusterOptions struct {
 	allowStatic bool
@@ -250,6 +254,23 @@ func (m *member) ready() error {
 		return errors.New("the cluster's pods are not listed yet")
 	}
 	return nil
+}
+
+// awaitTargets returns once the cluster's pods are listed, so that the first tick
+// of a source, after which this replica is ready, finds its targets. A list that
+// does not come is not waited for: the metrics then say so.
+func (m *member) awaitTargets(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for !m.targets.HasSynced() {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // run runs all that goes on beside serving.

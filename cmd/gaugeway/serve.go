@@ -175,7 +175,12 @@ func (p *process) run(ctx context.Context) error {
 		printAccess(p.out, p.server, p.board)
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return p.engine.Run(ctx) })
+	g.Go(func() error {
+		if p.member != nil {
+			p.member.awaitTargets(ctx)
+		}
+		return p.engine.Run(ctx)
+	})
 	g.Go(func() error { return p.server.Run(ctx) })
 	if p.member != nil {
 		p.member.run(ctx, g)

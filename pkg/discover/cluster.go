@@ -113,8 +113,12 @@ func (c *Cluster) Discoverer(src *v1alpha1.GatewaySource) (Discoverer, error) {
 // PodOf returns the name of the namespace's pod that has an address: an IP
 // address, or one with a port, an IPv6 address then in brackets. Pods on their
 // node's network and those that have finished have none of their own, and a pod
-// whose status claims an address that belongs to another does not have it.
+// whose status claims an address that belongs to another does not have it. Before
+// HasSynced no pod is found: a sum over some of them would read low.
 func (c *Cluster) PodOf(namespace, address string) (string, bool) {
+	if !c.HasSynced() {
+		return "", false
+	}
 	at := parseAddress(strings.TrimSuffix(strings.TrimPrefix(address, "["), "]"))
 	if !at.IsValid() {
 		host, _, err := net.SplitHostPort(address)

@@ -305,6 +305,9 @@ func TestNoTargetsBeforeTheFirstLists(t *testing.T) {
 	if _, err := cluster.PodNames("shop", everything); err == nil || cluster.HasSynced() {
 		t.Error("names of pods are given before the pods are listed")
 	}
+	if pod, ok := cluster.PodOf("shop", "10.0.0.1"); ok {
+		t.Errorf("%s is found before the pods are listed", pod)
+	}
 	c.unsynced = false
 	expect(t, d, []string{"shop.a:8100 http://10.0.0.1:8100/metrics expected"})
 	if !cluster.HasSynced() {

@@ -45,6 +45,10 @@ type Secrets struct {
 	entries map[reference]*entry
 }
 
+// ErrNotRead is of a Secret or ConfigMap that was not asked for before: it is read
+// within moments, and the next error says why if it is not.
+var ErrNotRead = errors.New("is not read yet: it is there at the next scrape or says why not")
+
 // A reference names a Secret or a ConfigMap.
 type reference struct {
 	resource  string // secret or configmap
@@ -106,7 +110,7 @@ func (s *Secrets) get(ref reference, key string) ([]byte, error) {
 	case e.err != nil:
 		return nil, e.err
 	default:
-		return nil, fmt.Errorf("%s is not read yet: it is there at the next scrape or says why not", ref)
+		return nil, fmt.Errorf("%s %w", ref, ErrNotRead)
 	}
 	value, ok := e.data[key]
 	if !ok {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -113,6 +115,61 @@ func TestSecretsOfTheCluster(t *testing.T) {
 		r.tick("basic")
 	}
 	f("status 401 Unauthorized")
+}
+
+// unread is Secrets of which none is read before the test says so.
+type unread struct{ read atomic.Bool }
+
+func (u *unread) Secret(string, string, string) ([]byte, error) {
+	if !u.read.Load() {
+		return nil, fmt.Errorf("secret ns/kong %w", discover.ErrNotRead)
+	}
+	return []byte("s3cr3t"), nil
+}
+
+func (u *unread) ConfigMap(namespace, name, key string) ([]byte, error) {
+	return u.Secret(namespace, name, key)
+}
+
+// The first tick waits for the Secrets that it needs, but not for ever.
+func TestTheFirstTickWaitsForSecrets(t *testing.T) {
+	t.Parallel()
+	f := func(read bool, want string) {
+		t.Helper()
+		r := newRig(t)
+		secrets := &unread{}
+		r.engine.secrets = secrets
+		g := newGateway(t)
+		g.say("active 7\n")
+		src := r.source("kong", g.URL)
+		src.Spec.Authorization = &v1alpha1.Authorization{Credentials: &v1alpha1.KeySelector{Name: "kong", Key: "token"}}
+		r.metric("active", v1alpha1.TypeTotal, `sum(active)`, "kong")
+		r.apply()
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- r.engine.Run(ctx) }()
+		await(t, r.clock.HasWaiters)
+		entry := r.board.External("ns", "active")
+		if entry.Latest() != nil || r.engine.Ready() == nil {
+			t.Error("it did not wait")
+		}
+		secrets.read.Store(read)
+		await(t, func() bool {
+			if entry.Latest() == nil {
+				r.clock.Step(secretsPoll)
+			}
+			return entry.Latest() != nil
+		})
+		if got := show(entry.Latest()); !strings.Contains(got, want) {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	f(true, "Fresh {}=7")
+	f(false, "secret ns/kong is not read yet")
 }
 
 func TestADiscoverThatRefusesASource(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
@@ -27,6 +28,7 @@ type settings struct {
 	format     exposition.Format
 	discoverer discover.Discoverer
 	scraper    *scrape.Scraper
+	materials  []scrape.Material // all that is read from Secrets and ConfigMaps
 }
 
 func (e *Engine) newSettings(src *v1alpha1.GatewaySource) (settings, error) {
@@ -77,7 +79,17 @@ func (e *Engine) newSettings(src *v1alpha1.GatewaySource) (settings, error) {
 		format:     exposition.Format(spec.Format),
 		discoverer: targets,
 		scraper:    scraper,
+		materials:  refs.materials,
 	}, nil
+}
+
+// unread reports whether something that the source refers to is being read for
+// the first time.
+func (s settings) unread() bool {
+	return slices.ContainsFunc(s.materials, func(m scrape.Material) bool {
+		_, err := m()
+		return errors.Is(err, discover.ErrNotRead)
+	})
 }
 
 // problems returns why targets are missing, as far as the discoverer says so.
@@ -108,6 +120,7 @@ func needsCluster(field, cure string) error {
 type references struct {
 	secrets   Secrets
 	namespace string
+	materials []scrape.Material // all that were made
 	err       error
 }
 
@@ -117,7 +130,7 @@ func (r *references) secret(field string, k *v1alpha1.KeySelector) scrape.Materi
 		return nil
 	}
 	secrets, namespace, name, key := r.secrets, r.namespace, k.Name, k.Key
-	return func() ([]byte, error) { return secrets.Secret(namespace, name, key) }
+	return r.made(func() ([]byte, error) { return secrets.Secret(namespace, name, key) })
 }
 
 // either returns what reads a key of a Secret or of a ConfigMap.
@@ -134,7 +147,12 @@ func (r *references) either(field string, of *v1alpha1.SecretOrConfigMap) scrape
 		return nil
 	}
 	secrets, namespace, name, key := r.secrets, r.namespace, of.ConfigMap.Name, of.ConfigMap.Key
-	return func() ([]byte, error) { return secrets.ConfigMap(namespace, name, key) }
+	return r.made(func() ([]byte, error) { return secrets.ConfigMap(namespace, name, key) })
+}
+
+func (r *references) made(m scrape.Material) scrape.Material {
+	r.materials = append(r.materials, m)
+	return m
 }
 
 // lacks reports whether there is nothing that knows Secrets.

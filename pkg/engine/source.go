@@ -14,6 +14,9 @@ import (
 	"github.com/gaugeway/gaugeway/pkg/window"
 )
 
+// secretsPoll is how often it is looked whether Secrets have been read.
+const secretsPoll = 20 * time.Millisecond
+
 // A source is the loop of one GatewaySource and what it owns.
 type source struct {
 	engine *Engine
@@ -109,6 +112,7 @@ func (s *source) run(ctx context.Context) {
 		case <-s.wake: // this tick does what it asks for
 		default:
 		}
+		s.awaitSecrets(ctx)
 		at := clk.Now()
 		s.tick(ctx, at)
 		interval := time.Duration(s.interval.Load())
@@ -123,6 +127,25 @@ func (s *source) run(ctx context.Context) {
 		case <-timer.C():
 		case <-s.wake:
 			timer.Stop()
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+	}
+}
+
+// awaitSecrets lets a tick wait while what the source refers to is read for the
+// first time, as long as a scrape may take: else the first tick of a source,
+// after which a replica is ready, would scrape nothing.
+func (s *source) awaitSecrets(ctx context.Context) {
+	s.mu.Lock()
+	set := s.settings
+	s.mu.Unlock()
+	clk := s.engine.clock
+	for start := clk.Now(); set.unread() && clk.Since(start) < set.timeout; {
+		timer := clk.NewTimer(secretsPoll)
+		select {
+		case <-timer.C():
 		case <-ctx.Done():
 			timer.Stop()
 			return
