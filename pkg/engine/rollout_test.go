@@ -409,3 +409,29 @@ func TestATerminatingPodThatRefusesConnections(t *testing.T) {
 		t.Errorf("the source is %v", s)
 	}
 }
+
+// Targets that were silent answer again one after the other: none of them is new,
+// and none of their load is.
+func TestPodsThatAnswerAgainOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, 4)
+	f.warm()
+	for _, p := range f.pods {
+		p.away = true
+	}
+	for range 12 {
+		f.tick(300, f.pods...)
+	}
+	for i := range 12 {
+		if i < len(f.pods) {
+			f.pods[i].away = false
+		}
+		f.tick(300, f.pods...)
+		if i == 0 {
+			continue // one of four is too few
+		}
+		if got, state := f.value("rps"); got < 297 || got > 303 {
+			t.Errorf("%d after: rps is %g, %s", i, got, state)
+		}
+	}
+}

@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"sync"
@@ -181,14 +182,14 @@ func newTransport(c Config) *http.Transport {
 
 // A Result is what a scrape yielded.
 type Result struct {
-	// Batch of samples, of the time when the request was sent. What Parser.Parse
-	// says of its ownership holds here.
+	// Batch of samples, of the time when the request was sent: a connection had
+	// been made before. What Parser.Parse says of its ownership holds here.
 	Batch metric.Batch
 	// Stats of the body.
 	Stats exposition.Stats
 	// Bytes of the body, unpacked.
 	Bytes int
-	// Duration from sending the request to the body's last byte.
+	// Duration to the body's last byte, the making of a connection included.
 	Duration time.Duration
 }
 
@@ -207,9 +208,13 @@ func (s *Scraper) Scrape(ctx context.Context, target string, p *exposition.Parse
 	buf := s.buffer()
 	defer s.keep(buf)
 
-	sent := s.config.Now()
-	contentType, err := s.fetch(request, buf)
-	result := Result{Bytes: len(*buf), Duration: s.config.Now().Sub(sent)}
+	// A connection may take as long as a lost packet is waited for. Samples that
+	// were as old as that would make the rates after them low.
+	begin := s.config.Now()
+	sent := begin
+	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent = s.config.Now() }}
+	contentType, err := s.fetch(request.WithContext(httptrace.WithClientTrace(ctx, trace)), buf)
+	result := Result{Bytes: len(*buf), Duration: s.config.Now().Sub(begin)}
 	if err != nil {
 		return result, err
 	}

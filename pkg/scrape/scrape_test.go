@@ -90,7 +90,7 @@ func TestScrape(t *testing.T) {
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("request (-want +got):\n%s", diff)
 			}
-			if result.Batch.Time != 1_000_000 || len(result.Batch.IDs) != 2 || result.Stats.Samples != 2 || result.Bytes != 8 || result.Duration != 250*time.Millisecond {
+			if result.Batch.Time != 1_000_250 || len(result.Batch.IDs) != 2 || result.Stats.Samples != 2 || result.Bytes != 8 || result.Duration != 500*time.Millisecond {
 				t.Errorf("result %+v", result)
 			}
 		})

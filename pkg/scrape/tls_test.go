@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	clocktesting "k8s.io/utils/clock/testing"
+
 	"github.com/gaugeway/gaugeway/pkg/exposition"
 )
 
@@ -84,6 +86,25 @@ func TestTLS(t *testing.T) {
 				t.Errorf("%+v, %v", result, err)
 			}
 		})
+	}
+}
+
+// TestSamplesAreNotAsOldAsTheConnection: what a connection takes, as where packets
+// are lost, makes no sample older. The next scrape has a connection already.
+func TestSamplesAreNotAsOldAsTheConnection(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	clock := clocktesting.NewFakeClock(noon)
+	certificate, key := ca.issue(t, "127.0.0.1")
+	server := serveTLS(t, certificate, key, func(c *tls.Config) {
+		c.VerifyConnection = func(tls.ConnectionState) error { clock.Step(time.Second); return nil }
+	})
+	s := scraper(t, Config{TLS: &TLS{CAFile: write(t, t.TempDir(), "ca.pem", ca.pem)}, Now: clock.Now})
+	for _, took := range []time.Duration{time.Second, 0} {
+		result, err := s.Scrape(t.Context(), server, exposition.NewParser(exposition.Options{}))
+		if want := noon.Add(time.Second).UnixMilli(); err != nil || result.Batch.Time != want || result.Duration != took {
+			t.Errorf("%+v, %v, want samples of %d", result, err, want)
+		}
 	}
 }
 
