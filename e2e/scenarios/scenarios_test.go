@@ -20,11 +20,13 @@ var scenarios = []struct {
 	{"rig", rig},
 	{"queue", queue},
 	{"silence", silence},
+	{"rollout", rollout},
 	{"tenants", tenants},
 	{"lifecycle", lifecycle},
 	{"rps", rps},
 	{"latency", latency},
 	{"flash-sale", flashSale},
+	{"custom-metrics", customMetrics},
 	{"rbac", rbac},
 }
 

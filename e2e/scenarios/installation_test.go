@@ -1,0 +1,220 @@
+package scenarios_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/discovery"
+
+	"github.com/gaugeway/gaugeway/e2e/cluster"
+	"github.com/gaugeway/gaugeway/e2e/controlplane"
+)
+
+// systemNamespace is where gaugeway is installed.
+const systemNamespace = "gaugeway-system"
+
+// overlay is the path of an overlay of the manifests.
+func overlay(s *cluster.Scenario, name string) string {
+	return filepath.Join(s.Root, "manifests", "overlays", name)
+}
+
+// install installs an overlay as the documentation says.
+func install(s *cluster.Scenario, name string) {
+	s.Helper()
+	begin := time.Now()
+	s.Kubectl("apply", "-k", overlay(s, name))
+	s.Kubectl("--namespace", systemNamespace, "rollout", "status", "deployment/gaugeway")
+	s.Logf("overlay %s is rolled out after %v", name, time.Since(begin).Round(100*time.Millisecond))
+}
+
+// uninstall uninstalls an overlay as the documentation says.
+func uninstall(s *cluster.Scenario, name string) {
+	s.Helper()
+	begin := time.Now()
+	s.Kubectl("delete", "-k", overlay(s, name))
+	s.GaugewayRemoved()
+	s.Logf("overlay %s is deleted after %v", name, time.Since(begin).Round(100*time.Millisecond))
+}
+
+// withoutGaugeway removes what the scenarios before have installed.
+func withoutGaugeway(s *cluster.Scenario) {
+	s.Helper()
+	_, err := s.Client.CoreV1().Namespaces().Get(s.Context(), systemNamespace, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return
+	}
+	uninstall(s, "default")
+	awaitNoGaugeway(s)
+}
+
+// awaitNoGaugeway waits until every APIService of gaugeway's is collected.
+func awaitNoGaugeway(s *cluster.Scenario) {
+	s.Helper()
+	s.Eventually(cluster.Patience, "gaugeway's APIServices to be collected", func() error {
+		list := s.Kubectl("get", "apiservices", "-l", "app.kubernetes.io/name=gaugeway", "-o", "name")
+		if list = strings.TrimSpace(list); list != "" {
+			return errors.New(list)
+		}
+		return nil
+	})
+}
+
+// inventory lists the objects of the cluster as resource namespace/name. Left
+// out are events, which outlive what they are about, and the objects that the
+// control plane keeps for itself by name.
+func inventory(s *cluster.Scenario) map[string]bool {
+	s.Helper()
+	lists, err := s.Client.Discovery().ServerPreferredResources()
+	if err != nil && !discovery.IsGroupDiscoveryFailedError(err) {
+		s.Fatal(err)
+	}
+	all := map[string]bool{}
+	for _, list := range lists {
+		for _, r := range list.APIResources {
+			if !slices.Contains(r.Verbs, "list") || r.Kind == "Event" || strings.HasSuffix(list.GroupVersion, "metrics.k8s.io/v1beta1") {
+				continue
+			}
+			path := "/apis/" + list.GroupVersion + "/" + r.Name
+			if list.GroupVersion == "v1" {
+				path = "/api/v1/" + r.Name
+			}
+			b, err := s.Raw(path)
+			if apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) {
+				continue // it went meanwhile
+			}
+			var objects metav1.PartialObjectMetadataList
+			if err := errors.Join(err, json.Unmarshal(b, &objects)); err != nil {
+				s.Fatalf("%s: %v", path, err)
+			}
+			for _, o := range objects.Items {
+				all[fmt.Sprintf("%s.%s %s/%s", r.Name, list.GroupVersion, o.Namespace, o.Name)] = true
+			}
+		}
+	}
+	return all
+}
+
+// awaitNothingLeft waits until the cluster has no object that it did not have
+// before, and has those that it had.
+func awaitNothingLeft(s *cluster.Scenario, before map[string]bool) {
+	s.Helper()
+	s.Eventually(cluster.Patience, "nothing to be left", func() error {
+		after := inventory(s)
+		left, lost := maps.Clone(after), maps.Clone(before)
+		maps.DeleteFunc(left, func(o string, _ bool) bool { return before[o] })
+		maps.DeleteFunc(lost, func(o string, _ bool) bool { return after[o] })
+		if len(left)+len(lost) > 0 {
+			return fmt.Errorf("left: %q, lost: %q", slices.Sorted(maps.Keys(left)), slices.Sorted(maps.Keys(lost)))
+		}
+		return nil
+	})
+}
+
+// awaitTermination makes a namespace, deletes it and waits for its end, which
+// every API of the cluster can hold up.
+func awaitTermination(s *cluster.Scenario, name string) {
+	s.Helper()
+	namespaces := s.Client.CoreV1().Namespaces()
+	if _, err := namespaces.Create(s.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{}); err != nil {
+		s.Fatal(err)
+	}
+	if err := namespaces.Delete(s.Context(), name, metav1.DeleteOptions{}); err != nil {
+		s.Fatal(err)
+	}
+	s.Eventually(cluster.Patience, "namespace "+name+" to terminate", func() error {
+		n, err := namespaces.Get(s.Context(), name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return fmt.Errorf("its conditions are %+v", n.Status.Conditions)
+	})
+}
+
+// reads are the answers to an external metric that is read all the time, and
+// what went wrong with them.
+type reads struct {
+	name string
+
+	mu       sync.Mutex
+	failures []failure
+	wrong    []string
+	want     []float64
+	count    int
+}
+
+// A failure is a read without an answer.
+type failure struct {
+	at  time.Time
+	err error
+}
+
+// String is for people.
+func (f failure) String() string { return f.at.Format("15:04:05.000 ") + f.err.Error() }
+
+// tolerate takes out failures for one reason if they are all within one sync
+// period of the HPA controller.
+func (r *reads) tolerate(reason string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	of := func(f failure) bool { return strings.Contains(f.err.Error(), reason) }
+	first := slices.IndexFunc(r.failures, of)
+	if first >= 0 {
+		end := r.failures[first].at.Add(controlplane.FastHPA.SyncPeriod)
+		r.failures = slices.DeleteFunc(r.failures, func(f failure) bool { return of(f) && f.at.Before(end) })
+	}
+}
+
+// column reads for a timeline.
+func (r *reads) column(s *cluster.Scenario) cluster.Column {
+	return cluster.Column{Name: r.name, Read: func(ctx context.Context) float64 {
+		value, err := s.External(r.name)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.count++
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			r.failures = append(r.failures, failure{time.Now(), err})
+			return math.NaN()
+		case !slices.Contains(r.want, value):
+			r.wrong = append(r.wrong, fmt.Sprint(value))
+		}
+		return value
+	}}
+}
+
+// expect begins to count anew; answers are to be one of these values.
+func (r *reads) expect(values ...float64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.want, r.failures, r.wrong, r.count = values, nil, nil, 0
+}
+
+// check says what went wrong since expect.
+func (r *reads) check(s *cluster.Scenario, while string) {
+	s.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.Logf("%s: %d reads", while, r.count)
+	if r.count == 0 || len(r.failures) > 0 {
+		s.Errorf("%s: %d of %d reads failed: %v", while, len(r.failures), r.count, r.failures)
+	}
+	if len(r.wrong) > 0 {
+		s.Errorf("%s: reads answered %v, want %v", while, r.wrong, r.want)
+	}
+}
