@@ -23,6 +23,7 @@ var scenarios = []struct {
 	{"rollout", rollout},
 	{"tenants", tenants},
 	{"lifecycle", lifecycle},
+	{"helm", helm},
 	{"rps", rps},
 	{"latency", latency},
 	{"flash-sale", flashSale},
