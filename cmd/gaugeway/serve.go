@@ -21,6 +21,11 @@ import (
 	"github.com/gaugeway/gaugeway/pkg/server"
 )
 
+// shutdownDelay is how long a replica that is told to end still answers in a
+// cluster: until the API server has learned that it goes, so that no autoscaler
+// asks in vain.
+const shutdownDelay = 5 * time.Second
+
 type serveOptions struct {
 	config     string
 	standalone bool
@@ -136,6 +141,7 @@ func (p *process) assemble(ctx context.Context) error {
 			return err
 		}
 		p.member.engineOptions(&eo)
+		so.ShutdownDelay = shutdownDelay
 	}
 	p.engine = engine.New(eo)
 	p.reloader = &reloader{engine: p.engine, log: p.log, metrics: newReloadMetrics(p.registry)}
@@ -169,23 +175,32 @@ func (p *process) ready() error {
 	return p.engine.Ready()
 }
 
-// run serves until ctx is done or a part of it fails.
+// run serves until ctx is done or a part of it fails. What is served is kept up
+// to date until nobody asks any more.
 func (p *process) run(ctx context.Context) error {
 	if p.standalone {
 		printAccess(p.out, p.server, p.board)
 	}
-	g, ctx := errgroup.WithContext(ctx)
+	lasting, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	g, lasting := errgroup.WithContext(lasting)
+	serving, end := context.WithCancel(ctx)
+	defer end()
+	context.AfterFunc(lasting, end) // a part has failed
+	g.Go(func() error {
+		defer stop()
+		return p.server.Run(serving)
+	})
 	g.Go(func() error {
 		if p.member != nil {
-			p.member.awaitTargets(ctx)
+			p.member.awaitTargets(lasting)
 		}
-		return p.engine.Run(ctx)
+		return p.engine.Run(lasting)
 	})
-	g.Go(func() error { return p.server.Run(ctx) })
 	if p.member != nil {
-		p.member.run(ctx, g)
+		p.member.run(lasting, g)
 	}
-	g.Go(func() error { return p.follow(ctx) })
+	g.Go(func() error { return p.follow(lasting) })
 	return g.Wait()
 }
 

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/pflag"
@@ -54,6 +55,10 @@ type Options struct {
 	Clock clock.PassiveClock
 	// Standalone serves without a cluster; nil serves in one.
 	Standalone *Standalone
+	// ShutdownDelay is how long requests are still answered after the context of
+	// Run is done, while /readyz fails: the time that a cluster takes to learn that
+	// this replica goes.
+	ShutdownDelay time.Duration
 	// Certificate is shown to clients, and followed when it changes. It goes
 	// before the files of --tls-cert-file; without either, in a cluster, one for
 	// localhost is made in memory, which no aggregator trusts. Not for Standalone.
@@ -137,6 +142,7 @@ func (s *Server) assemble(o Options) error {
 	config.AddLivezChecks(check("engine", o.Live))
 	config.AddHealthzChecks(check("engine", o.Live))
 	config.BuildHandlerChainFunc = buildHandlerChain
+	config.ShutdownDelayDuration = o.ShutdownDelay
 	// Two of the library's endpoints are replaced below.
 	config.EnableMetrics = false
 	config.EnableDiscovery = false
@@ -178,7 +184,8 @@ func check(name string, problem func() error) healthz.HealthChecker {
 	})
 }
 
-// Run serves until ctx is done, lets the requests in flight end, frees the port
+// Run serves until ctx is done and ShutdownDelay after that, lets the requests
+// in flight end, frees the port
 // and removes the files. Then it returns nil. It can be called once.
 func (s *Server) Run(ctx context.Context) error {
 	err := s.api.GenericAPIServer.PrepareRun().RunWithContext(ctx)

@@ -485,6 +485,32 @@ func TestProbes(t *testing.T) {
 	expect(anonymous, "/readyz", 200, "ok")
 }
 
+// A replica that is told to end is asked for as long as the API server has not
+// learned of it.
+func TestRequestsAreAnsweredDuringTheShutdownDelay(t *testing.T) {
+	t.Parallel()
+	f := standalone(t, func(o *Options) { o.ShutdownDelay = 3 * time.Second })
+	f.declare(f.entry("demo", "rps", item(7)))
+	for code := 0; code != http.StatusOK; {
+		code, _ = f.get(t, f.client, "/readyz")
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- f.stop() }()
+	for code := http.StatusOK; code == http.StatusOK; {
+		code, _ = f.get(t, f.client, "/readyz")
+	}
+	later := httpClient(t, f.config) // with a connection of its own
+	if code, body := f.get(t, later, "/apis/external.metrics.k8s.io/v1beta1/namespaces/demo/rps"); code != http.StatusOK {
+		t.Errorf("a read during the delay gives %d %s", code, body)
+	}
+	if code, body := f.get(t, later, "/livez"); code != http.StatusOK {
+		t.Errorf("/livez during the delay gives %d %s", code, body)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	busy, err := net.Listen("tcp", "127.0.0.1:0")
