@@ -132,17 +132,12 @@ func latencyHeld(s *cluster.Scenario, tl *cluster.Timeline, metric string, from,
 		}
 		last = at
 	}
-	most := 0.0
-	for _, row := range tl.Rows() {
-		// One sync's worth of doubt: the HPA may not have read the last one.
-		if row.At.Before(from) || row.At.After(last.Add(controlplane.FastHPA.DownscaleStabilization-2*time.Second)) {
-			continue
-		}
-		desired := row.Values[4]
-		if desired < most {
-			s.Errorf("%v replicas were wanted %.1f s after the metric was last above its target, and %v before", desired, row.At.Sub(last).Seconds(), most)
-			return
-		}
-		most = max(most, desired)
+	_, most, _ := tl.Range("desired", from, to)
+	reached, _ := tl.First("desired", from, func(v float64) bool { return v == most })
+	left, ok := tl.First("desired", reached, func(v float64) bool { return v < most })
+	// One sync of doubt, and one second: the HPA need not have read the last one.
+	least := controlplane.FastHPA.DownscaleStabilization - 2*time.Second
+	if ok && left.Sub(last) < least {
+		s.Errorf("fewer replicas were wanted %v after the metric was last above its target, want at least %v", left.Sub(last), least)
 	}
 }
