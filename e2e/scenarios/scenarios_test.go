@@ -18,6 +18,7 @@ var scenarios = []struct {
 	run  func(s *cluster.Scenario)
 }{
 	{"rig", rig},
+	{"llm", llm},
 	{"queue", queue},
 	{"silence", silence},
 	{"rollout", rollout},
