@@ -20,6 +20,7 @@ import (
 
 	"github.com/gaugeway/gaugeway/e2e/cluster"
 	"github.com/gaugeway/gaugeway/e2e/controlplane"
+	"github.com/gaugeway/gaugeway/e2e/node"
 )
 
 // systemNamespace is where gaugeway is installed.
@@ -66,6 +67,24 @@ func awaitNoGaugeway(s *cluster.Scenario) {
 		list := s.Kubectl("get", "apiservices", "-l", "app.kubernetes.io/name=gaugeway", "-o", "name")
 		if list = strings.TrimSpace(list); list != "" {
 			return errors.New(list)
+		}
+		return nil
+	})
+}
+
+// replicas are gaugeway's pods.
+func replicas(s *cluster.Scenario) []*node.Pod {
+	return s.Node.Pods(systemNamespace, "app.kubernetes.io/name=gaugeway")
+}
+
+// awaitEnd waits until pods are gone.
+func awaitEnd(s *cluster.Scenario, pods []*node.Pod) {
+	s.Helper()
+	s.Eventually(cluster.Patience, "the pods to be gone", func() error {
+		for _, p := range pods {
+			if _, there := s.Node.Pod(p.Namespace(), p.Name()); there {
+				return fmt.Errorf("%s is there", p.Name())
+			}
 		}
 		return nil
 	})
@@ -217,4 +236,22 @@ func (r *reads) check(s *cluster.Scenario, while string) {
 	if len(r.wrong) > 0 {
 		s.Errorf("%s: reads answered %v, want %v", while, r.wrong, r.want)
 	}
+}
+
+// caBundle is what the API server trusts of an APIService.
+func caBundle(s *cluster.Scenario, apiService string) []byte {
+	s.Helper()
+	b, err := s.Raw("/apis/apiregistration.k8s.io/v1/apiservices/" + apiService)
+	if err != nil {
+		s.Fatal(err)
+	}
+	var object struct {
+		Spec struct {
+			CABundle []byte `json:"caBundle"`
+		} `json:"spec"`
+	}
+	if err := json.Unmarshal(b, &object); err != nil {
+		s.Fatal(err)
+	}
+	return object.Spec.CABundle
 }

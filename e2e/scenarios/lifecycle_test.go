@@ -184,15 +184,9 @@ func lifecycleRefuse(s *cluster.Scenario) {
 // find the last good version in the object's status.
 func lifecycleRestart(s *cluster.Scenario, r *reads, tl *cluster.Timeline) {
 	tl.Mark("both replicas deleted")
+	old := replicas(s)
 	s.Kubectl("-n", systemNamespace, "delete", "pods", "-l", "app.kubernetes.io/name=gaugeway", "--wait=false")
-	s.Eventually(cluster.Patience, "the pods to be gone", func() error {
-		for _, p := range s.Node.Pods(systemNamespace, "app.kubernetes.io/name=gaugeway") {
-			if p.Terminating() {
-				return fmt.Errorf("%s is there", p.Name())
-			}
-		}
-		return nil
-	})
+	awaitEnd(s, old)
 	s.AwaitGaugeway()
 	awaitExternal(s, "queue_length", 80)
 	r.expect(80)
@@ -229,19 +223,12 @@ func lifecycleUpgrade(s *cluster.Scenario, r *reads, tl *cluster.Timeline) {
 		}
 		return nil
 	})
-	old := s.Node.Pods(systemNamespace, "app.kubernetes.io/name=gaugeway")
+	old := replicas(s)
 	r.expect(16)
 	tl.Mark("rolling upgrade")
 	s.Kubectl("-n", systemNamespace, "patch", "deployment", "gaugeway", "-p", `{"spec":{"template":{"metadata":{"annotations":{"version":"next"}}}}}`)
 	s.Kubectl("-n", systemNamespace, "rollout", "status", "deployment/gaugeway")
-	s.Eventually(cluster.Patience, "the old replicas to be gone", func() error {
-		for _, p := range old {
-			if _, there := s.Node.Pod(systemNamespace, p.Name()); there {
-				return fmt.Errorf("%s is there", p.Name())
-			}
-		}
-		return nil
-	})
+	awaitEnd(s, old)
 	tl.Mark("upgraded")
 	s.Wait(2 * time.Second)
 	r.check(s, "upgrade")

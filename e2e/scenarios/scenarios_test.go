@@ -18,10 +18,11 @@ var scenarios = []struct {
 	run  func(s *cluster.Scenario)
 }{
 	{"rig", rig},
-	{"llm", llm},
 	{"queue", queue},
+	{"llm", llm},
 	{"silence", silence},
 	{"rollout", rollout},
+	{"outage", outage},
 	{"tenants", tenants},
 	{"lifecycle", lifecycle},
 	{"helm", helm},
