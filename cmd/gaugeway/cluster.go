@@ -89,6 +89,7 @@ func (o *clusterOptions) join(ctx context.Context, so *server.Options, log logr.
 	}
 	// The API server shares its capacity out itself.
 	m.config.QPS, m.config.Burst = 50, 100
+	m.config.Wrap((&outage{log: log, clock: clock.RealClock{}}).wrap)
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme, controller.AddToScheme} {
 		if err := add(scheme); err != nil {
