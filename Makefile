@@ -35,7 +35,7 @@ e2e: test-deps ## run the end-to-end tests, as root; RUN=name runs one scenario
 ifeq ($(RUN),)
 	$(GO) -C e2e test -count=1 -timeout 10m ./gateways
 endif
-	$(GO) -C e2e test -v -count=1 -timeout 20m $(if $(RUN),-run 'TestScenarios/^$(RUN)$$') ./scenarios
+	$(GO) -C e2e test -v -count=1 -timeout 20m -parallel 4 $(if $(RUN),-run 'TestScenarios/^$(RUN)$$') ./scenarios
 
 bench: ## run the benchmarks; BENCH=regexp narrows them
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
@@ -62,7 +62,7 @@ verify-vet: ## go vet
 	$(GO) -C e2e vet ./...
 
 verify-fmt: ## gofmt
-	@files=$$(gofmt -l cmd pkg e2e); test -z "$$files" || { echo "not formatted, run make fmt:"; echo "$$files"; exit 1; }
+	@files=$$(gofmt -l cmd e2e hack manifests pkg); test -z "$$files" || { echo "not formatted, run make fmt:"; echo "$$files"; exit 1; }
 
 verify-generated: ## generated files are what make generate writes
 	@MAKE="$(MAKE)" hack/verify-generated.sh

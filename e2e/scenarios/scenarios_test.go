@@ -1,5 +1,5 @@
 // Package scenarios_test runs gaugeway and the stock HPA controller against real
-// gateways, one scenario after the other on one control plane. Each scenario is
+// gateways, on one control plane. Each scenario is
 // a folder with its manifests and a file <name>_test.go; README.md in the folder
 // above shows how to write one.
 package scenarios_test
@@ -12,25 +12,28 @@ import (
 	"github.com/gaugeway/gaugeway/e2e/cluster"
 )
 
-// scenarios are called as their folders; they run in this order.
+// scenarios are called as their folders. Those that disturb what all share, or
+// that measure times, run alone and first, in this order; the others then run
+// beside each other, each in its own namespace.
 var scenarios = []struct {
-	name string
-	run  func(s *cluster.Scenario)
+	name  string
+	run   func(s *cluster.Scenario)
+	alone bool
 }{
-	{"rig", rig},
-	{"queue", queue},
-	{"llm", llm},
-	{"silence", silence},
-	{"rollout", rollout},
-	{"outage", outage},
-	{"tenants", tenants},
-	{"lifecycle", lifecycle},
-	{"helm", helm},
-	{"rps", rps},
-	{"latency", latency},
-	{"flash-sale", flashSale},
-	{"custom-metrics", customMetrics},
-	{"rbac", rbac},
+	{name: "rig", run: rig},
+	{name: "queue", run: queue},
+	{name: "llm", run: llm},
+	{name: "silence", run: silence},
+	{name: "rollout", run: rollout},
+	{name: "outage", run: outage, alone: true},
+	{name: "tenants", run: tenants},
+	{name: "lifecycle", run: lifecycle, alone: true},
+	{name: "helm", run: helm, alone: true},
+	{name: "rps", run: rps},
+	{name: "latency", run: latency},
+	{name: "flash-sale", run: flashSale, alone: true},
+	{name: "custom-metrics", run: customMetrics},
+	{name: "rbac", run: rbac},
 }
 
 func TestMain(m *testing.M) { os.Exit(cluster.Main(m)) }
@@ -38,7 +41,12 @@ func TestMain(m *testing.M) { os.Exit(cluster.Main(m)) }
 func TestScenarios(t *testing.T) {
 	c := cluster.Start(t)
 	for _, scenario := range scenarios {
-		t.Run(scenario.name, func(t *testing.T) { scenario.run(c.Scenario(t, scenario.name)) })
+		t.Run(scenario.name, func(t *testing.T) {
+			if !scenario.alone {
+				t.Parallel()
+			}
+			scenario.run(c.Scenario(t, scenario.name))
+		})
 	}
 }
 

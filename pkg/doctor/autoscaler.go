@@ -279,7 +279,7 @@ func (c *autoscalerCheck) conditions() {
 		bad := condition.Status == corev1.ConditionFalse
 		switch {
 		case condition.Type == autoscalingv2.ScalingActive && bad && condition.Reason == "ScalingDisabled":
-			c.add(Warning, "it does nothing, because its target was scaled to 0 by hand", fmt.Sprintf("kubectl -n %s scale %s/%s --replicas=1", c.h.Namespace, strings.ToLower(c.h.Spec.ScaleTargetRef.Kind), c.h.Spec.ScaleTargetRef.Name))
+			c.add(Warning, "it does nothing, because its target has 0 replicas that it did not scale to itself: by hand, or from the beginning", fmt.Sprintf("kubectl -n %s scale %s/%s --replicas=1", c.h.Namespace, strings.ToLower(c.h.Spec.ScaleTargetRef.Kind), c.h.Spec.ScaleTargetRef.Name))
 		case condition.Type == autoscalingv2.ScalingActive && bad:
 			c.add(Error, fmt.Sprintf("it cannot compute (%s): %s", condition.Reason, condition.Message), look)
 		case condition.Type == autoscalingv2.AbleToScale && bad:
