@@ -28,6 +28,9 @@ const (
 	// valueSpacing makes that longer where there are more objects than fit: the
 	// API server is written to twenty times a second at most.
 	valueSpacing = 50 * time.Millisecond
+	// transitionBurst is how many transitions are written beyond that at once: after
+	// a start or an incident they are many, and seldom.
+	transitionBurst = 1000
 	// writers is how many statuses are written at the same time.
 	writers = 8
 )
@@ -41,6 +44,10 @@ type reporter struct {
 	configuration *atomic.Pointer[configuration]
 
 	memories map[string]*memory // by kind/namespace/name
+	// budget is how many transitions may be written now, and funded when it was
+	// last added to; zero before the first pass.
+	budget int
+	funded time.Time
 	// unread is what was last logged about objects that cannot be listed.
 	unread string
 }
@@ -168,7 +175,25 @@ func (r *reporter) changes(c *configuration, subjects []subject) []*change {
 		}
 	}
 	r.memories = memories
-	return append(transitions, values...)
+	return append(r.affordable(transitions, w.now), values...)
+}
+
+// affordable returns the transitions that may be written now. Where more come up
+// all the time than that, those of objects go first that were not written for the
+// longest time; the others come up again as long as they hold.
+func (r *reporter) affordable(transitions []*change, now time.Time) []*change {
+	if r.funded.IsZero() {
+		r.budget, r.funded = transitionBurst, now
+	}
+	if earned := int(now.Sub(r.funded) / valueSpacing); earned > 0 {
+		r.budget, r.funded = min(r.budget+earned, transitionBurst), now
+	}
+	if len(transitions) > r.budget {
+		slices.SortStableFunc(transitions, func(a, b *change) int { return a.memory.reported.Compare(b.memory.reported) })
+		transitions = transitions[:r.budget]
+	}
+	r.budget -= len(transitions)
+	return transitions
 }
 
 // remember returns the memory of an object. Those of objects that the leader

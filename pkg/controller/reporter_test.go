@@ -537,3 +537,64 @@ func TestObjectsThatCannotBeListed(t *testing.T) {
 		t.Errorf("logged %d times", n)
 	}
 }
+
+// A status is text: what cannot be kept as such is not written again and again.
+func TestBytesThatAreNoText(t *testing.T) {
+	t.Parallel()
+	w, c, r := reporting(t, newMetric("load"))
+	w.metrics, w.found = nil, []config.Finding{{
+		Object: "GatewayMetric/shop/load", Field: "spec.lua", Reason: v1alpha1.ReasonCompileError, Message: "the regular expression \"\xff[\" is malformed",
+	}}
+	w.configure(c)
+	w.passes(r, "patch load/status")
+	for range 3 {
+		w.clock.Step(time.Second)
+		w.passes(r, "")
+	}
+	if got, want := w.events(), "Warning CompileError spec.lua: the regular expression \"\ufffd[\" is malformed"; got != want {
+		t.Errorf("events %q, want %q", got, want)
+	}
+}
+
+// However many metrics change their state all the time, the API server is
+// written to twenty times a second, and those that seldom do come first.
+func TestFlappingIsNoStorm(t *testing.T) {
+	t.Parallel()
+	var objects []client.Object
+	for i := range 100 {
+		objects = append(objects, newMetric(fmt.Sprintf("flapping-%02d", i)))
+	}
+	w, _, r := reporting(t, append(objects, newMetric("steady"))...)
+	flap := func() {
+		for i := range 100 {
+			answer := w.fresh(1)
+			if w.clock.Now().Second()%2 == 0 {
+				answer = w.missing("none of 3 targets answers")
+			}
+			w.answer(fmt.Sprintf("flapping-%02d", i), answer)
+		}
+	}
+	flap()
+	w.answer("steady", w.fresh(1))
+	r.pass(t.Context())
+	if n := strings.Count(w.written(), "patch"); n != 101 {
+		t.Fatalf("%d statuses written at first, want all", n)
+	}
+	r.budget = 0 // as after a while of this
+	for range 10 {
+		w.clock.Step(time.Second)
+		flap()
+		r.pass(t.Context())
+		if n := strings.Count(w.written(), "patch"); n > 20 {
+			t.Errorf("%d statuses written in a second, want 20 at most", n)
+		}
+		w.events()
+	}
+	w.clock.Step(time.Second)
+	flap()
+	w.answer("steady", w.missing("none of 3 targets answers"))
+	r.pass(t.Context())
+	if !strings.Contains(w.written(), "patch steady/status") {
+		t.Error("the one that seldom changes waits for the others")
+	}
+}

@@ -166,9 +166,11 @@ func findingText(f config.Finding) string {
 // bounded cuts a text off that is longer than a status should hold.
 func bounded(text string) string { return cut(text, maxMessage) }
 
-// cut returns at most so many bytes of a text.
+// cut returns at most so many bytes of a text. What is no UTF-8 is replaced, as
+// JSON does: else what is read back would differ from what was written.
 func cut(text string, most int) string {
 	const ellipsis = "…"
+	text = strings.ToValidUTF8(text, string(utf8.RuneError))
 	if len(text) <= most {
 		return text
 	}
