@@ -875,3 +875,42 @@ func TestANewMetricIsEvaluatedAtOnce(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Whoever changes a metric all the time does not have the targets scraped more
+// often than once a second.
+func TestEarlyTicksAreBounded(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	g := newGateway(t)
+	g.say("active 7\n")
+	r.source("kong", g.URL)
+	m := r.metric("active", v1alpha1.TypeLevel, `max(active)`, "kong")
+	r.apply()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- r.engine.Run(ctx) }()
+	answered := func() bool { return r.board.External("ns", "active").Latest() != nil }
+	change := func(i int) {
+		changed := m.DeepCopy()
+		changed.Spec.Lua = fmt.Sprintf(`max(active) + %d`, i)
+		r.metrics[0] = changed
+		r.apply()
+	}
+	await(t, answered)
+	for i := range earlyTicks {
+		change(i)
+		await(t, answered)
+	}
+	change(earlyTicks)
+	settled := time.NewTimer(50 * time.Millisecond)
+	<-settled.C
+	if answered() {
+		t.Error("one more tick came at once")
+	}
+	r.clock.Step(time.Second)
+	await(t, answered)
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}

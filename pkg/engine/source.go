@@ -14,6 +14,12 @@ import (
 	"github.com/gaugeway/gaugeway/pkg/window"
 )
 
+// earlyTicks is how many ticks in a row may come before they are due, because
+// the configuration has changed. Further ones come a second apart, as often as a
+// source may be scraped: whoever changes a metric all the time does not decide
+// how often the targets of a source that others lend are asked.
+const earlyTicks = 5
+
 // secretsPoll is how often it is looked whether Secrets have been read.
 const secretsPoll = 20 * time.Millisecond
 
@@ -107,7 +113,7 @@ func (s *source) end() {
 // run ticks at once and then at each multiple of the interval, until ctx is done.
 func (s *source) run(ctx context.Context) {
 	clk := s.engine.clock
-	for {
+	for early := 0; ; {
 		select {
 		case <-s.wake: // this tick does what it asks for
 		default:
@@ -125,12 +131,32 @@ func (s *source) run(ctx context.Context) {
 		timer := clk.NewTimer(min(next.Sub(clk.Now()), interval)) // the clock may have gone back since
 		select {
 		case <-timer.C():
+			early = 0
 		case <-s.wake:
 			timer.Stop()
+			if early++; early > earlyTicks {
+				s.pause(ctx, min(at.Add(v1alpha1.MinInterval).Sub(clk.Now()), next.Sub(clk.Now())))
+			}
+			if ctx.Err() != nil {
+				return
+			}
 		case <-ctx.Done():
 			timer.Stop()
 			return
 		}
+	}
+}
+
+// pause waits for some time, or until ctx is done.
+func (s *source) pause(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := s.engine.clock.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C():
+	case <-ctx.Done():
 	}
 }
 
@@ -142,14 +168,8 @@ func (s *source) awaitSecrets(ctx context.Context) {
 	set := s.settings
 	s.mu.Unlock()
 	clk := s.engine.clock
-	for start := clk.Now(); set.unread() && clk.Since(start) < set.timeout; {
-		timer := clk.NewTimer(secretsPoll)
-		select {
-		case <-timer.C():
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		}
+	for start := clk.Now(); set.unread() && clk.Since(start) < set.timeout && ctx.Err() == nil; {
+		s.pause(ctx, secretsPoll)
 	}
 }
 
