@@ -73,6 +73,10 @@ type Engine struct {
 	// memories are the windows for the results that some program looks back at.
 	memories atomic.Pointer[map[metric.Key]*window.Window]
 
+	// applying is held by Apply for as long as it takes, and mu only while it changes
+	// what follows: compiling takes long where a tenant wants it to, and probes do
+	// not wait for it.
+	applying sync.Mutex
 	mu       sync.Mutex
 	ctx      context.Context // set by Run
 	started  time.Time
@@ -141,6 +145,9 @@ func (e *Engine) start(s *source) {
 // an earlier version of it is running, that one goes on; the joined error
 // names each.
 func (e *Engine) Apply(sources []*v1alpha1.GatewaySource, metrics []*v1alpha1.GatewayMetric) error {
+	e.applying.Lock()
+	defer e.applying.Unlock()
+	compiled := e.compile(metrics)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var problems []error
@@ -161,7 +168,7 @@ func (e *Engine) Apply(sources []*v1alpha1.GatewaySource, metrics []*v1alpha1.Ga
 	programs := map[metric.Key]*program{}
 	entries := make([]*metric.Entry, 0, len(metrics))
 	for _, m := range metrics {
-		p, err := e.program(m)
+		p, err := e.program(m, compiled[m])
 		if err != nil {
 			problems = append(problems, fmt.Errorf("metric %s/%s: %w", m.Namespace, m.Name, err))
 		}
@@ -220,7 +227,7 @@ func (e *Engine) source(src *v1alpha1.GatewaySource) (*source, error) {
 
 // program returns the running program of an object where neither it nor its
 // sources changed, or a new one.
-func (e *Engine) program(m *v1alpha1.GatewayMetric) (*program, error) {
+func (e *Engine) program(m *v1alpha1.GatewayMetric, c compilation) (*program, error) {
 	key := metric.Key{Namespace: m.Namespace, Name: m.Name}
 	old := e.programs[key]
 	parts, sources, err := e.parts(m)
@@ -230,14 +237,44 @@ func (e *Engine) program(m *v1alpha1.GatewayMetric) (*program, error) {
 	if old != nil && reflect.DeepEqual(old.object.Spec, m.Spec) && old.reads(parts) && old.rules == newRules(&m.Spec, sources) {
 		return old, nil
 	}
-	p, err := newProgram(e, m, sources, parts)
-	if err != nil {
-		return e.keep(old), err
+	if c.script == nil && c.err == nil { // a source has changed, and not the metric
+		c = e.compileOne(m)
 	}
+	if c.err != nil {
+		return e.keep(old), c.err
+	}
+	p := newProgram(e, m, c.script, sources, parts)
 	if old != nil {
 		p.inherit(old)
 	}
 	return p, nil
+}
+
+// A compilation is what compiling a metric gave: a script or an error.
+type compilation struct {
+	script *script.Program
+	err    error
+}
+
+// compile compiles the metrics that are new or changed. The caller holds
+// e.applying and not e.mu.
+func (e *Engine) compile(metrics []*v1alpha1.GatewayMetric) map[*v1alpha1.GatewayMetric]compilation {
+	compiled := map[*v1alpha1.GatewayMetric]compilation{}
+	for _, m := range metrics {
+		old := e.programs[metric.Key{Namespace: m.Namespace, Name: m.Name}]
+		if old == nil || !reflect.DeepEqual(old.object.Spec, m.Spec) {
+			compiled[m] = e.compileOne(m)
+		}
+	}
+	return compiled
+}
+
+func (e *Engine) compileOne(m *v1alpha1.GatewayMetric) compilation {
+	compiled, err := script.Compile(m.Spec.Lua, script.Options{Name: m.Name, Limits: e.limits})
+	if err != nil {
+		return compilation{err: fmt.Errorf("spec.lua: %w", err)}
+	}
+	return compilation{script: compiled}
 }
 
 // keep returns a program that goes on though its object cannot be used: not
@@ -322,6 +359,10 @@ func (e *Engine) distribute() {
 	}
 	now := e.clock.Now().UnixMilli()
 	for namespace, w := range e.history {
+		if len(past[namespace]) == 0 {
+			delete(e.history, namespace) // no program reads it
+			continue
+		}
 		w.SetWants(past[namespace])
 		w.SetTargets(remembered[namespace], now)
 	}

@@ -43,11 +43,7 @@ type program struct {
 	rest    int64 // ms until which it is left alone
 }
 
-func newProgram(e *Engine, m *v1alpha1.GatewayMetric, sources []*source, parts []window.Part) (*program, error) {
-	compiled, err := script.Compile(m.Spec.Lua, script.Options{Name: m.Name, Limits: e.limits})
-	if err != nil {
-		return nil, fmt.Errorf("spec.lua: %w", err)
-	}
+func newProgram(e *Engine, m *v1alpha1.GatewayMetric, compiled *script.Program, sources []*source, parts []window.Part) *program {
 	p := &program{
 		engine:  e,
 		key:     metric.Key{Namespace: m.Namespace, Name: m.Name},
@@ -72,7 +68,7 @@ func newProgram(e *Engine, m *v1alpha1.GatewayMetric, sources []*source, parts [
 	if o := m.Spec.Object; o != nil {
 		p.entry.Object = metric.ObjectName{Name: o.Name, Resource: o.Resource, Label: o.Label}
 	}
-	return p, nil
+	return p
 }
 
 // reads reports whether these are the windows, and the series in them, that
