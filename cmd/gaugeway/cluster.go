@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -72,6 +73,7 @@ type member struct {
 	kinds       *provider.Kinds
 	certificate *certificate.Managed   // nil where files are given
 	controller  *controller.Controller // nil until control
+	caFailed    atomic.Bool            // the file of the authority could not be read last
 	log         logr.Logger
 }
 
@@ -192,8 +194,10 @@ func (m *member) authorities() []byte {
 		return nil
 	}
 	pem, err := os.ReadFile(m.options.caFile)
-	if err != nil {
+	if failed := err != nil; m.caFailed.Swap(failed) != failed && failed { // it is asked for every second
 		m.log.Error(err, "the authority of the serving certificate cannot be read")
+	}
+	if err != nil {
 		return nil
 	}
 	return pem

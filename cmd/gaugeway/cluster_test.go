@@ -9,8 +9,15 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
+	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/clock"
+
+	"github.com/gaugeway/gaugeway/pkg/config"
+	"github.com/gaugeway/gaugeway/pkg/engine"
+	"github.com/gaugeway/gaugeway/pkg/metric"
 )
 
 // A lateMapper is that of an API server that answers from the third request on.
@@ -43,4 +50,27 @@ func TestMemberWaitsForTheAPIServer(t *testing.T) {
 			t.Errorf("told to end while it waits: %v, want the reason", err)
 		}
 	})
+}
+
+// TestReloaderSaysAFindingOnce, however often something else changes.
+func TestReloaderSaysAFindingOnce(t *testing.T) {
+	t.Parallel()
+	var logged []string
+	r := &reloader{
+		engine:  engine.New(engine.Options{Board: &metric.Board{}, Clock: clock.RealClock{}}),
+		log:     funcr.New(func(_, args string) { logged = append(logged, args) }, funcr.Options{}),
+		metrics: newReloadMetrics(prometheus.NewRegistry()),
+	}
+	bad := []config.Finding{{Object: "GatewayMetric/shop/load", Message: "bad"}, {Object: "GatewayMetric/shop/rps", Message: "odd", Warning: true}}
+	for range 3 {
+		r.reload(&config.Snapshot{}, bad)
+	}
+	if len(logged) != 2 {
+		t.Errorf("logged %q", logged)
+	}
+	r.reload(&config.Snapshot{}, nil) // says that all is well
+	r.reload(&config.Snapshot{}, bad)
+	if len(logged) != 5 {
+		t.Errorf("logged %q", logged)
+	}
 }

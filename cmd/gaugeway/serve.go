@@ -233,20 +233,28 @@ type reloader struct {
 	log     logr.Logger
 	metrics *reloadMetrics
 	report  func(*config.Snapshot, []config.Finding) // nil for none
+	said    map[config.Finding]bool                  // what the last configuration had
 }
 
 // reload applies a changed configuration; of what is broken in it the last
-// good version goes on, and it is said.
+// good version goes on, and it is said, once for as long as it lasts.
 func (r *reloader) reload(s *config.Snapshot, findings []config.Finding) {
 	wrong := 0
+	said := make(map[config.Finding]bool, len(findings))
 	for _, f := range findings {
-		if f.Warning {
-			r.log.Info("configuration", "warning", f.String())
-			continue
+		said[f] = true
+		if !f.Warning {
+			wrong++
 		}
-		wrong++
-		r.log.Error(nil, "configuration", "finding", f.String())
+		switch {
+		case r.said[f]:
+		case f.Warning:
+			r.log.Info("configuration", "warning", f.String())
+		default:
+			r.log.Error(nil, "configuration", "finding", f.String())
+		}
 	}
+	r.said = said
 	if err := r.apply(s); err != nil {
 		wrong++
 		r.log.Error(err, "configuration not applied in full")
