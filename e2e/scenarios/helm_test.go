@@ -34,7 +34,7 @@ func helm(s *cluster.Scenario) {
 	s.Wait(2 * time.Second)
 	r.check(s, "certificate")
 
-	old := replicas(s)
+	old := gaugewayPods(s)
 	r.expect(8)
 	tl.Mark("helm upgrade")
 	s.Helm("upgrade", "gaugeway", chart, "--namespace", systemNamespace, "--set", "podAnnotations.version=next", "--wait", "--timeout=1m")

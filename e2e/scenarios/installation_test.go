@@ -72,8 +72,8 @@ func awaitNoGaugeway(s *cluster.Scenario) {
 	})
 }
 
-// replicas are gaugeway's pods.
-func replicas(s *cluster.Scenario) []*node.Pod {
+// gaugewayPods are gaugeway's pods.
+func gaugewayPods(s *cluster.Scenario) []*node.Pod {
 	return s.Node.Pods(systemNamespace, "app.kubernetes.io/name=gaugeway")
 }
 

@@ -184,7 +184,7 @@ func lifecycleRefuse(s *cluster.Scenario) {
 // find the last good version in the object's status.
 func lifecycleRestart(s *cluster.Scenario, r *reads, tl *cluster.Timeline) {
 	tl.Mark("both replicas deleted")
-	old := replicas(s)
+	old := gaugewayPods(s)
 	s.Kubectl("-n", systemNamespace, "delete", "pods", "-l", "app.kubernetes.io/name=gaugeway", "--wait=false")
 	awaitEnd(s, old)
 	s.AwaitGaugeway()
@@ -223,7 +223,7 @@ func lifecycleUpgrade(s *cluster.Scenario, r *reads, tl *cluster.Timeline) {
 		}
 		return nil
 	})
-	old := replicas(s)
+	old := gaugewayPods(s)
 	r.expect(16)
 	tl.Mark("rolling upgrade")
 	s.Kubectl("-n", systemNamespace, "patch", "deployment", "gaugeway", "-p", `{"spec":{"template":{"metadata":{"annotations":{"version":"next"}}}}}`)
