@@ -914,3 +914,37 @@ func TestEarlyTicksAreBounded(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What a metric said of one source is neither its answer of another, nor held for it.
+func TestAMetricOfAnotherSourceStartsAnew(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	one, other := newGateway(t), newGateway(t)
+	one.say("active 7\n")
+	other.fail()
+	r.source("one", one.URL)
+	r.source("other", other.URL)
+	m := r.metric("active", v1alpha1.TypeLevel, `max(active)`, "one")
+	m.Spec.Missing = &v1alpha1.Missing{Policy: v1alpha1.MissingHold, For: &metav1.Duration{Duration: time.Minute}}
+	r.apply()
+	r.tick("one")
+	r.expect("active", "Fresh {}=7")
+
+	changed := m.DeepCopy()
+	changed.Spec.Sources = append(changed.Spec.Sources, v1alpha1.SourceReference{Name: "other", Namespace: "ns"})
+	r.metrics[0] = changed
+	r.apply()
+	r.expect("active", "Fresh {}=7") // it still reads what it read
+
+	changed = changed.DeepCopy()
+	changed.Spec.Sources = changed.Spec.Sources[1:]
+	r.metrics[0] = changed
+	r.apply()
+	if result := r.board.External("ns", "active").Latest(); result != nil {
+		t.Errorf("it answers %s", show(result))
+	}
+	r.tick("other")
+	if got := show(r.result("active")); !strings.HasPrefix(got, "Missing") {
+		t.Errorf("it answers %s", got)
+	}
+}

@@ -93,6 +93,12 @@ func (p *program) restricted(old *program) bool {
 	})
 }
 
+// drops reports whether the version before read a source that the program does
+// not.
+func (p *program) drops(old *program) bool {
+	return slices.ContainsFunc(old.sources, func(s *source) bool { return !slices.Contains(p.sources, s) })
+}
+
 // inherit takes over from the version that ran before, where the expression is
 // the same and sees no less: its answer stands until this one has its own, and
 // what it remembers stays. Else there is no answer before the next tick, which
@@ -100,7 +106,7 @@ func (p *program) restricted(old *program) bool {
 func (p *program) inherit(old *program) {
 	old.mu.Lock()
 	defer old.mu.Unlock()
-	if p.object.Spec.Lua != old.object.Spec.Lua || p.restricted(old) {
+	if p.object.Spec.Lua != old.object.Spec.Lua || p.restricted(old) || p.drops(old) {
 		return
 	}
 	p.memory, p.since, p.last = old.memory, old.since, old.last
