@@ -21,7 +21,7 @@ func helm(s *cluster.Scenario) {
 
 	const chart = "manifests/chart/gaugeway"
 	begin := time.Now()
-	s.Helm("install", "gaugeway", chart, "--namespace", systemNamespace, "--create-namespace", "--wait", "--timeout=1m")
+	s.Helm("install", "gaugeway", chart, "--namespace", systemNamespace, "--create-namespace", "--set", "minReadySeconds=5", "--wait", "--timeout=1m")
 	s.Logf("the chart is installed after %v", time.Since(begin).Round(100*time.Millisecond))
 	s.AwaitGaugeway()
 	s.Apply("../lifecycle/metrics.yaml")
@@ -37,7 +37,7 @@ func helm(s *cluster.Scenario) {
 	old := gaugewayPods(s)
 	r.expect(8)
 	tl.Mark("helm upgrade")
-	s.Helm("upgrade", "gaugeway", chart, "--namespace", systemNamespace, "--set", "podAnnotations.version=next", "--wait", "--timeout=1m")
+	s.Helm("upgrade", "gaugeway", chart, "--namespace", systemNamespace, "--set", "minReadySeconds=5", "--set", "podAnnotations.version=next", "--wait", "--timeout=1m")
 	s.AwaitReady(systemNamespace, "gaugeway")
 	awaitEnd(s, old)
 	tl.Mark("upgraded")

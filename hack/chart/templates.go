@@ -62,6 +62,7 @@ func deployment() template {
 		from: []string{"base/deployment.yaml"},
 		values: []value{
 			{"  replicas: 2\n", "  replicas: {{ .Values.replicas }}\n"},
+			{"  minReadySeconds: 60\n", "  minReadySeconds: {{ .Values.minReadySeconds }}\n"},
 			{"    metadata:\n      labels:\n", `    metadata:
       {{- with .Values.podAnnotations }}
       annotations:
