@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -36,7 +37,7 @@ func (s *Scenario) GaugewayReplicas() []*Replica {
 		config.Host = fmt.Sprintf("https://%s:6443", p.Address())
 		config.CAFile, config.CAData = "", secret.Data["ca.crt"]
 		config.ServerName = "gaugeway." + gaugewayNamespace + ".svc"
-		config.Timeout = Patience
+		config.Timeout = 3 * time.Second
 		client, err := kubernetes.NewForConfig(config)
 		if err != nil {
 			s.Fatal(err)

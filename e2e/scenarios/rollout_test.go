@@ -18,9 +18,7 @@ func rollout(s *cluster.Scenario) {
 	p := reachPeak(s, "edge")
 
 	// Clients that do not look at readiness, a load balancer in front say, go on.
-	anybody := s.Load("anybody", peakRate)
-	p.load.SetRate(0)
-	p.load = anybody
+	p.load.Swap(s.Load("anybody", peakRate)).SetRate(0)
 	from := p.mark("nobody is ready")
 	pods := s.Pods("app=edge")
 	for _, pod := range pods {
@@ -41,8 +39,7 @@ func rollout(s *cluster.Scenario) {
 		pod.HoldReadiness(nil)
 	}
 	s.AwaitReady(s.Namespace, "edge")
-	p.load = s.Load("edge", peakRate)
-	anybody.SetRate(0)
+	p.load.Swap(s.Load("edge", peakRate)).SetRate(0)
 
 	p.mark("rollout")
 	s.Kubectl("rollout", "restart", "deployment", "edge")
@@ -63,7 +60,7 @@ func rollout(s *cluster.Scenario) {
 	if err := p.values(s.External, 0.9, 1.1); err != nil {
 		s.Error(err)
 	}
-	if tr := p.load.Truth(time.Minute); tr.Failed+tr.Lost > 0 {
+	if tr := p.load.Load().Truth(time.Minute); tr.Failed+tr.Lost > 0 {
 		s.Logf("requests that failed or were lost during the rollout: %+v", tr)
 	}
 	p.check(from)

@@ -29,6 +29,8 @@ var scenarios = []struct {
 	{name: "tenants", run: tenants},
 	{name: "lifecycle", run: lifecycle, alone: true},
 	{name: "helm", run: helm, alone: true},
+	{name: "doctor", run: doctor, alone: true},
+	{name: "beside", run: beside, alone: true},
 	{name: "rps", run: rps},
 	{name: "latency", run: latency},
 	{name: "flash-sale", run: flashSale, alone: true},

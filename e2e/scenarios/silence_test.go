@@ -1,8 +1,10 @@
 package scenarios_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -71,7 +73,7 @@ func silence(s *cluster.Scenario) {
 	}
 	// The same HPAs do scale in where load is really gone.
 	p.mark("a fifth of the load")
-	p.load.SetRate(peakRate / 5)
+	p.load.Load().SetRate(peakRate / 5)
 	s.AwaitReplicas(time.Minute, "workers", 1)
 }
 
@@ -84,7 +86,7 @@ const (
 // A peak is a gateway under constant load, and what was seen of it.
 type peak struct {
 	s         *cluster.Scenario
-	load      *cluster.Load
+	load      atomic.Pointer[cluster.Load]
 	tl        *cluster.Timeline
 	followers []string // the Deployments that are scaled by it
 }
@@ -96,8 +98,8 @@ func reachPeak(s *cluster.Scenario, service string) *peak {
 	for _, deployment := range p.followers {
 		s.AwaitReady(s.Namespace, deployment)
 	}
-	p.load = s.Load(service, peakRate/5)
-	columns := []cluster.Column{p.load.TrueRate(time.Second)}
+	p.load.Store(s.Load(service, peakRate/5))
+	columns := []cluster.Column{{Name: "answered", Read: func(context.Context) float64 { return p.load.Load().Truth(time.Second).RPS }}}
 	for _, name := range []string{"edge_rps", "edge_rate", "edge_p95_milliseconds"} {
 		columns = append(columns, s.ExternalValue(name))
 	}
@@ -111,7 +113,7 @@ func reachPeak(s *cluster.Scenario, service string) *peak {
 		return err
 	})
 	p.mark("five times the load")
-	p.load.SetRate(peakRate)
+	p.load.Load().SetRate(peakRate)
 	for _, deployment := range p.followers {
 		s.AwaitReplicas(time.Minute, deployment, peakReplicas)
 		s.AwaitReady(s.Namespace, deployment)
@@ -135,7 +137,7 @@ func (p *peak) hold(d time.Duration, what string) {
 		}
 		return nil
 	})
-	if tr := p.load.Between(from, time.Now()); tr.RPS < 0.9*peakRate {
+	if tr := p.load.Load().Between(from, time.Now()); tr.RPS < 0.9*peakRate {
 		p.s.Fatalf("%s: the load did not go on, which makes this worthless: %+v", what, tr)
 	}
 }
