@@ -7,8 +7,10 @@ import (
 	"strings"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // mostAsked limits the metrics whose access is asked for one by one.
@@ -16,13 +18,18 @@ const mostAsked = 20
 
 // autoscalerUsers are the identities under which the controller of the
 // autoscalers may read: its ServiceAccount, and the user of the whole
-// kube-controller-manager where --use-service-account-credentials is off.
-var autoscalerUsers = [...]struct {
-	user   string
-	groups []string
-}{
+// kube-controller-manager where --use-service-account-credentials is off. The
+// latter may list everything in any cluster, so that it says nothing where the
+// controller does not use it.
+var autoscalerUsers = [...]autoscalerUser{
 	{"system:serviceaccount:kube-system:horizontal-pod-autoscaler", []string{"system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated"}},
 	{"system:kube-controller-manager", []string{"system:authenticated"}},
+}
+
+// An autoscalerUser is a user with the groups that it is in.
+type autoscalerUser struct {
+	user   string
+	groups []string
 }
 
 // A wish is what the controller must be allowed: it lists an external metric,
@@ -31,21 +38,37 @@ type wish struct{ group, verb, resource string }
 
 // access checks that the controller of the autoscalers may read both APIs.
 func (e *examination) access(ctx context.Context) {
+	users := e.autoscalerUsers(ctx)
 	for _, group := range []string{externalGroup, customGroup} {
 		if served, known := e.install.serves(group); e.owners[group] == foreign || known && !served {
 			continue // another adapter brings its own
 		}
 		object := name("API", "", group)
-		allowed, err := e.allowedAny(ctx, group)
+		allowed, err := e.allowedAny(ctx, users, group)
 		switch {
 		case err == nil && allowed != "":
 			e.ok(object, "%s may read it", allowed)
 		case err == nil:
-			e.add(Error, object, "the controller of HorizontalPodAutoscalers may read it neither as "+autoscalerUsers[0].user+" nor as "+autoscalerUsers[1].user, e.bindCure())
+			message := "the controller of HorizontalPodAutoscalers may not read it as " + users[0].user
+			if len(users) > 1 {
+				message = "the controller of HorizontalPodAutoscalers may read it neither as " + users[0].user + " nor as " + users[1].user
+			}
+			e.add(Error, object, message, e.bindCure())
 		default:
 			e.accessByBindings(ctx, object, group, err)
 		}
 	}
+}
+
+// autoscalerUsers returns the identities that the controller may have here: its
+// ServiceAccount alone where there is one, because the kube-controller-manager
+// makes it in order to use it.
+func (e *examination) autoscalerUsers(ctx context.Context) []autoscalerUser {
+	var account corev1.ServiceAccount
+	if e.Reader.Get(ctx, client.ObjectKey{Namespace: "kube-system", Name: "horizontal-pod-autoscaler"}, &account) == nil {
+		return autoscalerUsers[:1]
+	}
+	return autoscalerUsers[:]
 }
 
 // bindCure is the binding that the manifests bring.
@@ -54,11 +77,11 @@ func (e *examination) bindCure() string {
 		" (where the control plane is managed and uses another user: --user=system:kube-controller-manager)"
 }
 
-// allowedAny returns which user may read the whole group or, where none may, all
+// allowedAny returns which of some users may read the whole group or, where none may, all
 // the metrics that are declared for it; empty: none.
-func (e *examination) allowedAny(ctx context.Context, group string) (string, error) {
+func (e *examination) allowedAny(ctx context.Context, users []autoscalerUser, group string) (string, error) {
 	for _, wishes := range [][]wish{wishesOf(group, "*"), e.declaredWishes(group)} {
-		for _, u := range autoscalerUsers {
+		for _, u := range users {
 			allowed, err := e.allowedAll(ctx, u.user, u.groups, wishes)
 			if err != nil {
 				return "", err

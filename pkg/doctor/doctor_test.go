@@ -255,6 +255,13 @@ func TestBrokenClusters(t *testing.T) {
 		{"managed control plane with another user", func(_ *testing.T, w *world) {
 			w.readers = map[string]bool{"system:kube-controller-manager": true}
 		}, none, nil},
+		{"only the user that the controller does not use may read", func(_ *testing.T, w *world) {
+			w.readers = map[string]bool{"system:kube-controller-manager": true}
+			w.objects = append(w.objects, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "horizontal-pod-autoscaler"}})
+		}, none, []string{
+			"error API external.metrics.k8s.io: the controller of HorizontalPodAutoscalers may not read it as system:serviceaccount:kube-system:horizontal-pod-autoscaler | kubectl create clusterrolebinding gaugeway-hpa-reader",
+			"error API custom.metrics.k8s.io: the controller of HorizontalPodAutoscalers may not read it",
+		}},
 		{"only the declared metrics may be read", func(_ *testing.T, w *world) {
 			const user = "system:serviceaccount:kube-system:horizontal-pod-autoscaler "
 			w.readers = map[string]bool{user + "list checkout_p95_ms/": true, user + "list checkout_rps/": true}
