@@ -15,7 +15,7 @@ import (
 type checkOptions struct {
 	hpa      bool
 	replicas int
-	limits script.Limits
+	limits   script.Limits
 }
 
 func newCheckCommand() *cobra.Command {
