@@ -85,7 +85,7 @@ func newMapper() meta.RESTMapper {
 	add(meta.RESTScopeRoot, apiextensionsv1.SchemeGroupVersion, "CustomResourceDefinition")
 	add(meta.RESTScopeRoot, rbacv1.SchemeGroupVersion, "ClusterRole", "ClusterRoleBinding")
 	add(meta.RESTScopeNamespace, appsv1.SchemeGroupVersion, "Deployment")
-	add(meta.RESTScopeNamespace, corev1.SchemeGroupVersion, "Service", "Secret")
+	add(meta.RESTScopeNamespace, corev1.SchemeGroupVersion, "Service", "Secret", "ServiceAccount")
 	add(meta.RESTScopeNamespace, discoveryv1.SchemeGroupVersion, "EndpointSlice")
 	add(meta.RESTScopeNamespace, coordinationv1.SchemeGroupVersion, "Lease")
 	add(meta.RESTScopeNamespace, autoscalingv2.SchemeGroupVersion, "HorizontalPodAutoscaler")
