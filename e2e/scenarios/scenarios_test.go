@@ -26,6 +26,7 @@ var scenarios = []struct {
 	{name: "silence", run: silence},
 	{name: "rollout", run: rollout},
 	{name: "outage", run: outage, alone: true},
+	{name: "replicas", run: replicas, alone: true},
 	{name: "tenants", run: tenants},
 	{name: "lifecycle", run: lifecycle, alone: true},
 	{name: "helm", run: helm, alone: true},
