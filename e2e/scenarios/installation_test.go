@@ -41,8 +41,11 @@ func overlay(s *cluster.Scenario, name string) string {
 kind: Kustomization
 resources: [%s]
 patches:
-- target: {kind: Deployment, name: gaugeway}
-  patch: '[{op: replace, path: /spec/minReadySeconds, value: 5}]'
+- patch: |-
+    apiVersion: apps/v1
+    kind: Deployment
+    metadata: {name: gaugeway, namespace: gaugeway-system}
+    spec: {minReadySeconds: 5}
 `, base)
 	if err := os.WriteFile(filepath.Join(folder, "kustomization.yaml"), []byte(kustomization), 0o600); err != nil {
 		s.Fatal(err)
