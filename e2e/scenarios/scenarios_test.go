@@ -33,7 +33,7 @@ var scenarios = []struct {
 	{name: "doctor", run: doctor, alone: true},
 	{name: "beside", run: beside, alone: true},
 	{name: "rps", run: rps},
-	{name: "latency", run: latency},
+	{name: "latency", run: latency, alone: true},
 	{name: "flash-sale", run: flashSale, alone: true},
 	{name: "custom-metrics", run: customMetrics},
 	{name: "rbac", run: rbac},
