@@ -44,11 +44,13 @@ func TestOutageIsSaidOnce(t *testing.T) {
 			log := funcr.New(func(_, line string) { said = append(said, line) }, funcr.Options{})
 			o := &outage{log: log, clock: clock}
 			var next error
-			transport := o.wrap(roundTrip(func(*http.Request) (*http.Response, error) { return nil, next }))
+			transport := o.wrap(roundTrip(func(*http.Request) (*http.Response, error) { return &http.Response{Body: http.NoBody}, next }))
 			for _, next = range tt.becomes {
-				if _, err := transport.RoundTrip(&http.Request{}); !errors.Is(err, next) {
+				response, err := transport.RoundTrip(&http.Request{})
+				if !errors.Is(err, next) {
 					t.Errorf("got %v, want %v", err, next)
 				}
+				response.Body.Close()
 				clock.Step(time.Second)
 			}
 			if diff := cmp.Diff(tt.want, said); diff != "" {
