@@ -159,7 +159,7 @@ func doctorObjects(s *cluster.Scenario) {
 		{"warning", hpa + "total-as-value", "is a Total, which Value holds against the target whatever the number of pods", "use type: AverageValue"},
 		{"warning", hpa + "tiny", "the target 50m is below 100m", "times 1000 in the expression, and 50 as target"},
 		{"error", hpa + "percentiles", "has several percentiles, and an autoscaler adds them up", "leave by(...) out of the expression"},
-		{"error", hpa + "misspelt", `external metric "queue_lenght" is declared by no GatewayMetric in namespace doctor`, "did you mean queue_length?"},
+		{"error", hpa + "misspelt", `external metric "queue_lengths" is declared by no GatewayMetric in namespace doctor`, "did you mean queue_length?"},
 		{"error", gwm + "broken", "not accepted (CompileError): spec.lua: ", "edit gwm broken"},
 		{"error", gwm + "denied", "not accepted (SourceNotFound): spec.sources[0]: source doctor/missing does not exist", "kubectl get gws -A"},
 	} {

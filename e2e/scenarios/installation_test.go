@@ -113,13 +113,21 @@ func awaitEnd(s *cluster.Scenario, pods []*node.Pod) {
 }
 
 // inventory lists the objects of the cluster as resource namespace/name. Left
-// out are events, which outlive what they are about, and the objects that the
-// control plane keeps for itself by name.
+// out are events, which outlive what they are about, and what is in the namespaces
+// of earlier scenarios, which are being deleted.
 func inventory(s *cluster.Scenario) map[string]bool {
 	s.Helper()
 	lists, err := s.Client.Discovery().ServerPreferredResources()
 	if err != nil && !discovery.IsGroupDiscoveryFailedError(err) {
 		s.Fatal(err)
+	}
+	namespaces, err := s.Client.CoreV1().Namespaces().List(s.Context(), metav1.ListOptions{})
+	if err != nil {
+		s.Fatal(err)
+	}
+	ending := map[string]bool{}
+	for _, n := range namespaces.Items {
+		ending[n.Name] = n.DeletionTimestamp != nil && n.Name != systemNamespace
 	}
 	all := map[string]bool{}
 	for _, list := range lists {
@@ -140,6 +148,9 @@ func inventory(s *cluster.Scenario) map[string]bool {
 				s.Fatalf("%s: %v", path, err)
 			}
 			for _, o := range objects.Items {
+				if ending[o.Namespace] || r.Kind == "Namespace" && ending[o.Name] {
+					continue
+				}
 				all[fmt.Sprintf("%s.%s %s/%s", r.Name, list.GroupVersion, o.Namespace, o.Name)] = true
 			}
 		}

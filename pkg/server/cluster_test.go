@@ -183,6 +183,50 @@ func TestInCluster(t *testing.T) {
 	}
 }
 
+// A replica that does not know the API server's requests yet would take them for
+// anonymous: it is not ready.
+func TestReadyOnceTheAPIServerIsKnown(t *testing.T) {
+	t.Parallel()
+	backend := clusterAPI(t)
+	release := make(chan struct{})
+	slow := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/configmaps") {
+			select {
+			case <-release:
+			case <-r.Context().Done():
+				return
+			}
+		}
+		backend.Config.Handler.ServeHTTP(w, r)
+	}))
+	t.Cleanup(slow.Close)
+	t.Cleanup(slow.CloseClientConnections)
+	f := newFixture()
+	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	f.options.AddFlags(flags)
+	if err := flags.Parse([]string{"--kubeconfig", kubeconfig(t, slow)}); err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.options.flags.cluster.options.SecureServing.Listener = listener
+	f.start(t)
+
+	anonymous := httpClient(t, &rest.Config{Host: f.URL(), TLSClientConfig: rest.TLSClientConfig{Insecure: true}})
+	for code := 0; code != http.StatusOK; {
+		code, _ = f.get(t, anonymous, "/livez")
+	}
+	if code, body := f.get(t, anonymous, "/readyz"); code != http.StatusInternalServerError || !strings.Contains(body, "[-]front-proxy failed") {
+		t.Errorf("/readyz gives %d %s", code, body)
+	}
+	close(release)
+	for code := 0; code != http.StatusOK; {
+		code, _ = f.get(t, anonymous, "/readyz")
+	}
+}
+
 // A hotCertificate is shown until it is replaced.
 type hotCertificate struct {
 	mu        sync.Mutex

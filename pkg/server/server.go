@@ -138,7 +138,7 @@ func (s *Server) assemble(o Options) error {
 	config.OpenAPIConfig.Info.Title = name
 	config.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(openAPIDefinitions, namer)
 	config.OpenAPIV3Config.Info.Title = name
-	config.AddReadyzChecks(check("engine", o.Ready))
+	config.AddReadyzChecks(check("engine", o.Ready), check("front-proxy", func() error { return frontProxyKnown(&config.Config) }))
 	config.AddLivezChecks(check("engine", o.Live))
 	config.AddHealthzChecks(check("engine", o.Live))
 	config.BuildHandlerChainFunc = buildHandlerChain
@@ -172,6 +172,20 @@ func openAPIDefinitions(ref openapicommon.ReferenceCallback) map[string]openapic
 	maps.Copy(definitions, openapicustom.GetOpenAPIDefinitions(ref))
 	maps.Copy(definitions, openapiexternal.GetOpenAPIDefinitions(ref))
 	return definitions
+}
+
+// frontProxyKnown says that the authority of the cluster's API server is not
+// read yet, by which its requests on behalf of others are known. The library
+// serves before that, and takes them for anonymous.
+func frontProxyKnown(config *genericapiserver.Config) error {
+	proxied := config.Authentication.RequestHeaderConfig
+	if proxied == nil {
+		return nil
+	}
+	if _, known := proxied.CAContentProvider.VerifyOptions(); !known {
+		return errors.New("the authority of the API server's requests is not read yet")
+	}
+	return nil
 }
 
 // check makes a health check of a function that says what is wrong.
