@@ -32,7 +32,7 @@ func TestPods(t *testing.T) {
 		want     []string
 		problems []string
 	}{
-		{name: "no pods"},
+		{name: "no pods", problems: []string{"no pod of its namespace matches spec.pods.selector (app=kong)"}},
 		{
 			name: "selected pods of the namespace, by name",
 			pods: []client.Object{
@@ -289,7 +289,7 @@ func TestTargetsFollowTheStore(t *testing.T) {
 	expect(t, d, []string{"second:8100 http://10.0.0.2:8100/metrics expected", "shop.b:8100 http://10.0.0.4:8100/metrics"})
 	c.removeMissed(a)
 	c.remove(newPod("shop", "b", "", 0))
-	expect(t, d, nil)
+	expect(t, d, nil, "no pod of its namespace matches spec.pods.selector (app=kong)")
 	if len(d.cluster.addresses.pods) != 1 || len(d.cluster.addresses.perNamespace) != 1 {
 		t.Errorf("pods that are gone are remembered: %v", d.cluster.addresses.pods)
 	}

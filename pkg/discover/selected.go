@@ -144,10 +144,12 @@ func (b *builder) problem(format string, args ...any) {
 
 // addPods adds the pods that the source selects.
 func (b *builder) addPods() {
+	matched := false
 	for _, p := range b.pods.pods {
 		if finished(p) || !b.selector.Matches(k8slabels.Set(p.Labels)) {
 			continue
 		}
+		matched = true
 		port, err := podPort(p, b.port)
 		if err != nil {
 			b.problem("pod %s/%s is not scraped: %v", p.Namespace, p.Name, err)
@@ -155,6 +157,17 @@ func (b *builder) addPods() {
 		}
 		b.add(p, port, podAddress(p))
 	}
+	if !matched {
+		b.problem("no pod of its namespace matches spec.pods.selector%s", selectorText(b.selector))
+	}
+}
+
+// selectorText returns " (app=edge)", or nothing for a selector of all pods.
+func selectorText(s k8slabels.Selector) string {
+	if s.Empty() {
+		return ""
+	}
+	return " (" + s.String() + ")"
 }
 
 // add adds a port of a pod at an address of the pod. One that is there already

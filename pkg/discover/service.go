@@ -36,8 +36,13 @@ func (b *builder) addService() {
 	}
 	port := servicePort(service, b.port)
 	slices.SortFunc(list.Items, func(x, y discoveryv1.EndpointSlice) int { return strings.Compare(x.Name, y.Name) })
+	endpoints := 0
 	for i := range list.Items {
+		endpoints += len(list.Items[i].Endpoints)
 		b.addSlice(&list.Items[i], port)
+	}
+	if endpoints == 0 {
+		b.problem("Service %s/%s has no endpoints: no running pod matches its selector", b.namespace, b.service)
 	}
 }
 

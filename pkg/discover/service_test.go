@@ -75,7 +75,10 @@ func TestService(t *testing.T) {
 		problems []string
 	}{
 		{name: "no Service", objects: []client.Object{a, slice}, problems: []string{"Service shop/kong does not exist: create it, or correct spec.service.name"}},
-		{name: "no endpoints", objects: []client.Object{newService("shop"), newSlice("shop", "kong-1")}},
+		{
+			name: "no endpoints", objects: []client.Object{newService("shop"), newSlice("shop", "kong-1")},
+			problems: []string{"Service shop/kong has no endpoints: no running pod matches its selector"},
+		},
 		{name: "port by name", port: "metrics", objects: []client.Object{newService("shop"), a, slice}, want: at("8100")},
 		{name: "port by the Service's number", port: "9000", objects: []client.Object{newService("shop"), a, slice}, want: at("8100")},
 		{name: "another port by number", port: "80", objects: []client.Object{newService("shop"), a, slice}, want: at("8001")},
@@ -162,6 +165,7 @@ func TestService(t *testing.T) {
 				s.Labels[discoveryv1.LabelServiceName] = "other"
 				return s
 			}()},
+			problems: []string{"Service shop/kong has no endpoints"},
 		},
 		{
 			name: "forged endpoints",
@@ -239,18 +243,18 @@ func TestServiceFollowsItsObjects(t *testing.T) {
 	t.Parallel()
 	c := newFakeCache(t)
 	d := c.cluster().discoverer(t, serviceSource("shop", "metrics"))
-	missing := "Service shop/kong does not exist"
+	missing, empty := "Service shop/kong does not exist", "Service shop/kong has no endpoints"
 	expect(t, d, nil, missing)
 	c.set(newService("shop"))
-	expect(t, d, nil)
+	expect(t, d, nil, empty)
 	c.set(newPod("shop", "a", "10.0.0.1", 0))
 	c.set(newSlice("shop", "kong-1", endpoint("10.0.0.1", "a")))
 	expect(t, d, []string{"shop.a:8100 http://10.0.0.1:8100/metrics expected"})
 	c.set(newSlice("shop", "kong-1"))
-	expect(t, d, nil)
+	expect(t, d, nil, empty)
 	c.set(newSlice("shop", "kong-1", endpoint("10.0.0.1", "a")))
 	c.remove(newSlice("shop", "kong-1"))
-	expect(t, d, nil)
+	expect(t, d, nil, empty)
 	c.remove(newService("shop"))
 	expect(t, d, nil, missing)
 }

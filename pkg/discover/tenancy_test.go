@@ -158,7 +158,7 @@ func TestForgedAddresses(t *testing.T) {
 			// Without the forgery, all is well again.
 			c.remove(forged("", 0))
 			expect(t, bank, []string{restored(test.bank)})
-			expect(t, shop, nil)
+			expect(t, shop, nil, "no pod of its namespace matches spec.pods.selector")
 		})
 	}
 }
