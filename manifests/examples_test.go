@@ -25,6 +25,7 @@ func gaugeway(t *testing.T, args ...string) string {
 func TestExamplesPassCheckAndTheirTests(t *testing.T) {
 	t.Parallel()
 	for _, dir := range examples(t) {
+		gaugeway(t, "check", dir) // with the HPA, as a user would
 		out := gaugeway(t, "check", filepath.Join(dir, "gaugeway"))
 		if strings.Contains(out, "warning:") || !strings.Contains(out, "warnings: 0") {
 			t.Errorf("check of %s warns:\n%s", dir, out)

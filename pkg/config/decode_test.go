@@ -83,9 +83,10 @@ func TestDocumentPlaces(t *testing.T) {
 	}
 }
 
-func TestReadLeavesTestsOut(t *testing.T) {
+func TestReadLeavesTestsAndKustomizationsOut(t *testing.T) {
 	t.Parallel()
-	objects := parsed("a.yaml", kongYAML, "a_test.yaml", "tests:\n- name: nothing is read of this\n")
+	objects := parsed("a.yaml", kongYAML, "a_test.yaml", "tests:\n- name: nothing is read of this\n",
+		"kustomization.yaml", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [a.yaml]\n")
 	if len(objects.Findings) != 0 || len(objects.Sources) != 1 {
 		t.Errorf("read %d sources with findings %v, want 1 without any", len(objects.Sources), objects.Findings)
 	}

@@ -133,6 +133,8 @@ func (d *document) object(n *yaml.Node) {
 		d.list(n)
 	case kind == "" && version == "" && child(n, "tests") != nil:
 		// Tests of the metrics may lie beside them: gaugeway test reads those.
+	case strings.HasPrefix(version, "kustomize.config.k8s.io/"):
+		// It says how to apply the objects beside it, and is none itself.
 	case kind == "HorizontalPodAutoscaler":
 		d.autoscaler(n)
 	case kind == "":

@@ -46,9 +46,9 @@ type fingerprint [sha256.Size]byte
 // Hidden files and folders are left out, so that the ..data folder of a mounted
 // ConfigMap is read once, through the links to it; so is a second link to a file
 // already read. A document with tests, which is what gaugeway test reads, is no
-// object and left out as well; HorizontalPodAutoscalers, which belong to the
-// cluster, are only collected. A file that cannot be read is a finding; the error
-// says that the folder itself cannot.
+// object and left out as well, and so is a Kustomization; HorizontalPodAutoscalers,
+// which belong to the cluster, are only collected. A file that cannot be read is a
+// finding; the error says that the folder itself cannot.
 func Read(dir string) (*Objects, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
