@@ -152,7 +152,7 @@ func TestCommandLinesInDocuments(t *testing.T) {
 func documents(t *testing.T) []string {
 	t.Helper()
 	var docs []string
-	for _, pattern := range []string{"/*.md", "/docs/*.md", "/docs/*/*.md"} {
+	for _, pattern := range []string{"/*.md", "/docs/*.md", "/docs/*/*.md", "/e2e/*.md", "/manifests/*/*.md", "/manifests/*/*/*.md"} {
 		found, err := filepath.Glob(root + pattern)
 		if err != nil {
 			t.Fatal(err)

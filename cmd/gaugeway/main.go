@@ -79,8 +79,8 @@ func newRootCommand() *cobra.Command {
 		Use:   "gaugeway",
 		Short: "Metrics of gateways for the HorizontalPodAutoscaler",
 		Long: `gaugeway scrapes gateways, computes metrics with Lua expressions over their
-statistics, and serves them as external.metrics.k8s.io, so that the stock
-HorizontalPodAutoscaler scales on what the gateway sees.`,
+statistics, and serves them as external.metrics.k8s.io and custom.metrics.k8s.io,
+so that the stock HorizontalPodAutoscaler scales on what the gateway sees.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       buildVersion(),
