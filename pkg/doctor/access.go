@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -11,6 +12,8 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
 )
 
 // mostAsked limits the metrics whose access is asked for one by one.
@@ -57,6 +60,43 @@ func (e *examination) access(ctx context.Context) {
 		default:
 			e.accessByBindings(ctx, object, group, err)
 		}
+	}
+}
+
+// ownWishes are what a replica of gaugeway follows, and what its leader writes.
+var ownWishes = [...]wish{
+	{"", "list", "pods"},
+	{"", "list", "services"},
+	{"discovery.k8s.io", "list", "endpointslices"},
+	{v1alpha1.GroupName, "list", "gatewaysources"},
+	{v1alpha1.GroupName, "list", "gatewaymetrics"},
+	{v1alpha1.GroupName, "patch", "gatewaysources/status"},
+	{v1alpha1.GroupName, "patch", "gatewaymetrics/status"},
+}
+
+// ownAccess checks that gaugeway may do in the cluster what it has to. Where that
+// may not be asked, the checks of the autoscalers' access say so.
+func (e *examination) ownAccess(ctx context.Context) {
+	if e.install.deployment == nil {
+		return
+	}
+	account := cmp.Or(e.install.deployment.Spec.Template.Spec.ServiceAccountName, "default")
+	user := fmt.Sprintf("system:serviceaccount:%s:%s", e.InstallNamespace, account)
+	groups := []string{"system:serviceaccounts", "system:serviceaccounts:" + e.InstallNamespace, "system:authenticated"}
+	var lacking []string
+	for _, w := range ownWishes {
+		allowed, err := e.allowedAll(ctx, user, groups, []wish{w})
+		if err != nil {
+			return
+		}
+		if !allowed {
+			lacking = append(lacking, w.verb+" on "+w.resource)
+		}
+	}
+	if len(lacking) > 0 {
+		e.add(Error, name("ServiceAccount", e.InstallNamespace, account),
+			"it lacks "+strings.Join(lacking, ", ")+": gaugeway does not see what changes, or cannot say so, and no new replica gets ready",
+			"apply the manifests of gaugeway again, which bind it to its ClusterRole")
 	}
 }
 
@@ -128,7 +168,7 @@ func (e *examination) allowedAll(ctx context.Context, user string, groups []stri
 		review, err := e.Reviews.Create(ctx, &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
 			User: user, Groups: groups,
 			ResourceAttributes: &authorizationv1.ResourceAttributes{
-				Group: w.group, Version: "v1beta1", Verb: w.verb, Resource: resource, Subresource: subresource,
+				Group: w.group, Version: "*", Verb: w.verb, Resource: resource, Subresource: subresource,
 			},
 		}}, metav1.CreateOptions{})
 		if err != nil {

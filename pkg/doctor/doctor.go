@@ -137,6 +137,7 @@ func Examine(ctx context.Context, o Options) (*Report, error) {
 
 	e.apiServices(ctx)
 	e.installation(ctx)
+	e.ownAccess(ctx)
 	e.certificates(ctx)
 	e.access(ctx)
 	e.definitions(ctx)

@@ -248,6 +248,12 @@ func TestBrokenClusters(t *testing.T) {
 			"error Lease gaugeway-system/gaugeway: not found",
 		}},
 
+		{"gaugeway may do nothing", func(_ *testing.T, w *world) { w.unbound = "*" }, none, []string{
+			"error ServiceAccount gaugeway-system/gaugeway: it lacks list on pods, list on services, list on endpointslices, list on gatewaysources, list on gatewaymetrics, patch on gatewaysources/status, patch on gatewaymetrics/status: ... | apply the manifests",
+		}},
+		{"gaugeway may not list pods", func(_ *testing.T, w *world) { w.unbound = "pods" }, none, []string{
+			"error ServiceAccount gaugeway-system/gaugeway: it lacks list on pods: gaugeway does not see what changes",
+		}},
 		{"autoscalers may not read", func(_ *testing.T, w *world) { w.readers = nil }, none, []string{
 			"error API external.metrics.k8s.io: the controller of HorizontalPodAutoscalers may read it neither as system:serviceaccount:kube-system:horizontal-pod-autoscaler nor as system:kube-controller-manager | kubectl create clusterrolebinding gaugeway-hpa-reader --clusterrole=gaugeway-metrics-reader",
 			"error API custom.metrics.k8s.io",

@@ -47,6 +47,7 @@ type world struct {
 	objects []client.Object
 	denied  map[string]bool   // the user may not: "get secrets", "list gatewaymetrics", "create subjectaccessreviews"
 	readers map[string]bool   // users who may read the metrics APIs
+	unbound string            // the resource that gaugeway itself may not use; * for all
 	reads   map[string]answer // of raw paths, with ?selector where there is one
 	options Options
 	version string
@@ -143,7 +144,8 @@ func healthy(t *testing.T) *world {
 		&appsv1.Deployment{
 			ObjectMeta: installed(DefaultService),
 			Spec: appsv1.DeploymentSpec{Replicas: ptr.To[int32](2), Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
-				Containers: []corev1.Container{{Name: "gaugeway", Args: []string{"serve"}}},
+				ServiceAccountName: "gaugeway",
+				Containers:         []corev1.Container{{Name: "gaugeway", Args: []string{"serve"}}},
 			}}},
 			Status: appsv1.DeploymentStatus{ReadyReplicas: 2},
 		},
@@ -326,6 +328,10 @@ func (w *world) Create(_ context.Context, r *authorizationv1.SubjectAccessReview
 		return nil, apierrors.NewForbidden(schema.GroupResource{Group: "authorization.k8s.io", Resource: "subjectaccessreviews"}, "", errors.New("denied"))
 	}
 	a := r.Spec.ResourceAttributes
+	if r.Spec.User == "system:serviceaccount:gaugeway-system:gaugeway" {
+		r.Status.Allowed = w.unbound != "*" && w.unbound != a.Resource
+		return r, nil
+	}
 	r.Status.Allowed = w.readers[r.Spec.User] || w.readers[fmt.Sprintf("%s %s %s/%s", r.Spec.User, a.Verb, a.Resource, a.Subresource)]
 	return r, nil
 }
