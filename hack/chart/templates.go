@@ -110,10 +110,10 @@ func deployment() template {
 `},
 			{`        resources:
           requests:
-            cpu: 50m
-            memory: 128Mi
+            cpu: 100m
+            memory: 256Mi
           limits:
-            memory: 512Mi
+            memory: 1Gi
 `, `        resources:
           {{- toYaml .Values.resources | nindent 10 }}
 `},
