@@ -107,7 +107,7 @@ func TestCapturesOfOtherKinds(t *testing.T) {
 
 // captureNames returns the paths of all recorded text expositions; without the
 // folder the test is skipped, but never in CI, where it lies beside the repository.
-func captureNames(t *testing.T) []string {
+func captureNames(t testing.TB) []string {
 	t.Helper()
 	if _, err := os.Stat(captures); errors.Is(err, fs.ErrNotExist) && os.Getenv("CI") == "" {
 		t.Skipf("%s is not there", captures)
@@ -130,7 +130,7 @@ func captureNames(t *testing.T) []string {
 	return names
 }
 
-func readCapture(t *testing.T, name string) []byte {
+func readCapture(t testing.TB, name string) []byte {
 	t.Helper()
 	body, err := os.ReadFile(filepath.Join(captures, name))
 	if err != nil {

@@ -22,48 +22,64 @@ var (
 	errJSON   = errors.New("this is JSON, not an exposition: is the path right?")
 )
 
-// contentOf decides by the content type, and refuses pages and JSON in words
-// that a user understands. Content types that say nothing of use (none at all,
+// A medium is what a content type says of the bodies that come with it.
+type medium struct {
+	header string // the content type
+	kind   content
+	err    error // of any body
+}
+
+// mediumOf reads a content type. Those that say nothing of use (none at all,
 // a bare text/plain, application/octet-stream) stand for Prometheus text.
 //
 // The parameter escaping tells how the server wrote names that are not of the
 // classic character set; all ways of doing so are read, and kept as written.
-func contentOf(contentType string, body []byte) (content, error) {
+func mediumOf(contentType string) medium {
+	m := medium{header: contentType}
 	media, params, err := mime.ParseMediaType(contentType)
 	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
 		media, params = "", nil
 	}
 	if charset := strings.ToLower(params["charset"]); strings.HasPrefix(charset, "utf-16") || strings.HasPrefix(charset, "utf-32") {
-		return 0, fmt.Errorf("the charset %q is not read: let the gateway send UTF-8", charset)
+		m.err = fmt.Errorf("the charset %q is not read: let the gateway send UTF-8", charset)
+		return m
 	}
 
 	switch media {
 	case "application/vnd.google.protobuf":
+		m.kind = contentProtobuf
 		if params["proto"] != "io.prometheus.client.MetricFamily" || params["encoding"] != "delimited" {
-			return 0, fmt.Errorf("the protobuf message %q in encoding %q is not read: only io.prometheus.client.MetricFamily, delimited, is",
+			m.err = fmt.Errorf("the protobuf message %q in encoding %q is not read: only io.prometheus.client.MetricFamily, delimited, is",
 				params["proto"], params["encoding"])
 		}
-		return contentProtobuf, nil
 	case "text/html", "application/xhtml+xml":
-		return 0, errMarkup
+		m.err = errMarkup
 	case "application/json":
-		return 0, errJSON
+		m.err = errJSON
+	case "application/openmetrics-text":
+		m.kind = contentOpenMetrics
+		if v := params["version"]; v != "" && !strings.HasPrefix(v, "1.") && !strings.HasPrefix(v, "0.") {
+			m.err = fmt.Errorf("OpenMetrics %s is not read: only versions up to 1.x are", v)
+		}
 	}
-	if isMarkup(body) {
+	return m
+}
+
+// content returns what a body is, and refuses pages and JSON in words that a
+// user understands.
+func (m *medium) content(body []byte) (content, error) {
+	if m.kind != contentProtobuf && !errors.Is(m.err, errJSON) && isMarkup(body) {
 		return 0, errMarkup
 	}
-	if media == "application/openmetrics-text" {
-		if v := params["version"]; v != "" && !strings.HasPrefix(v, "1.") && !strings.HasPrefix(v, "0.") {
-			return 0, fmt.Errorf("OpenMetrics %s is not read: only versions up to 1.x are", v)
-		}
-		return contentOpenMetrics, nil
-	}
-	return contentText, nil
+	return m.kind, m.err
 }
 
 // isMarkup reports whether a body begins like an HTML page.
 func isMarkup(body []byte) bool {
 	body = bytes.TrimLeft(body, " \t\r\n")
+	if len(body) == 0 || body[0] != '<' {
+		return false
+	}
 	start := bytes.ToLower(body[:min(len(body), len("<!doctype"))])
 	return bytes.HasPrefix(start, []byte("<!doctype")) || bytes.HasPrefix(start, []byte("<html"))
 }

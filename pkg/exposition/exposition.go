@@ -4,9 +4,11 @@
 // github.com/prometheus/prometheus/model/textparse), and nginx's stub_status.
 //
 // A Parser belongs to one target and lives as long as the target: it remembers
-// the text of each series between scrapes, so that labels are built, and the
-// question whether anybody wants the series is asked, once and not at each
-// scrape.
+// how each line began, and the order of the lines in the last scrape, which
+// hardly ever changes. So what a line is takes one comparison, and only values
+// are parsed; labels are built, and the question whether anybody wants the series
+// is asked, once and not at each scrape. Lines that were never seen are read by
+// textparse, which is right whatever they are.
 //
 // What a body may look like, and what becomes of it:
 //
@@ -51,20 +53,31 @@ type Options struct {
 	// each text of a series, so its answer must not change; when it does, make
 	// a new Parser. Nil keeps all.
 	Want func(labels.Labels) bool
+	// Layouts are shared with other targets of a kind; nil shares nothing.
+	Layouts *Layouts
 }
 
 // A Parser reads the bodies of one target. It is not for concurrent use.
 //
 // It numbers the series that it keeps in a metric.Table that grows with each
-// new series. When more than half of all series that the target ever showed were
-// absent from its last 10 scrapes (or, of more than half a million, from the
+// new series. When more than half of what the target ever showed was absent from
+// each of its last 10 scrapes (or, of more than half a million lines, from the
 // last), the Parser forgets everything, and the next Batch has a new Table with
-// new numbers.
+// new numbers. So it has, at most once in a while, when the Parser finds that it
+// can share Layouts by that.
 type Parser struct {
-	format Format
-	want   func(labels.Labels) bool
-	layout *layout
-	kept   int // samples of the last batch, the size of the next
+	format  Format
+	want    func(labels.Labels) bool
+	layouts *Layouts
+	table   *metric.Table
+	layout  *layout
+	owned   bool // words and series of the layout are this parser's alone
+	kept    int  // samples of the last batch, the size of the next
+	medium  medium
+
+	quiet   int  // scrapes in a row that were as predicted
+	settled bool // the layout is shared
+	bloated int  // scrapes in a row that missed the half of the layout
 }
 
 // NewParser returns a Parser that has seen nothing yet.
@@ -73,7 +86,9 @@ func NewParser(o Options) *Parser {
 	if want == nil {
 		want = func(labels.Labels) bool { return true }
 	}
-	return &Parser{format: o.Format, want: want, layout: newLayout()}
+	p := &Parser{format: o.Format, want: want, layouts: o.Layouts}
+	p.forget()
+	return p
 }
 
 // Parse reads a body; at is the time of its samples, in milliseconds, and
@@ -88,15 +103,22 @@ func NewParser(o Options) *Parser {
 // An empty body, or one of comments only, is a Batch without samples. With an
 // error there is no Batch; the Stats then tell how far the Parser came.
 func (p *Parser) Parse(body []byte, contentType string, at int64) (metric.Batch, Stats, error) {
-	p.layout.begin()
-	r := newReading(p.layout, p.want, at, p.kept)
-	if err := p.read(r, body, contentType); err != nil {
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	s.begin(len(p.table.Series))
+	r := &reading{layout: p.layout, owned: p.owned, layouts: p.layouts, want: p.want, scratch: s, batch: metric.Batch{
+		Time:   at,
+		Table:  p.table,
+		IDs:    make([]uint32, 0, p.kept),
+		Values: make([]float64, 0, p.kept),
+	}}
+	err := p.read(r, body, contentType)
+	p.layout, p.owned = r.layout, r.owned
+	if err != nil {
 		return metric.Batch{}, r.stats, err
 	}
 	p.kept = r.stats.Kept
-	if p.layout.outdated() {
-		p.layout = newLayout()
-	}
+	p.remember(r)
 	return r.batch, r.stats, nil
 }
 
@@ -113,7 +135,10 @@ func (p *Parser) read(r *reading, body []byte, contentType string) error {
 		return fmt.Errorf("format %q is not known: use %s or %s", p.format, Auto, StubStatus)
 	}
 
-	c, err := contentOf(contentType, body)
+	if p.medium.header != contentType {
+		p.medium = mediumOf(contentType)
+	}
+	c, err := p.medium.content(body)
 	if err != nil {
 		return err
 	}

@@ -180,7 +180,8 @@ func TestContentTypes(t *testing.T) {
 	t.Parallel()
 	f := func(contentType string, want content) {
 		t.Helper()
-		got, err := contentOf(contentType, []byte("a 1\n"))
+		m := mediumOf(contentType)
+		got, err := m.content([]byte("a 1\n"))
 		if err != nil || got != want {
 			t.Errorf("%q: got %v, %v; want %v", contentType, got, err, want)
 		}

@@ -133,8 +133,7 @@ func compareToTextparse(t *testing.T, body []byte, contentType string) bool {
 	}
 	first := map[uint32]float64{} // by number: several texts may stand for one series
 	for i, text := range texts {
-		if place, ok := parser.layout.texts[text]; ok {
-			id := parser.layout.known[place].id
+		if id, ok := idOf(parser, text); ok {
 			if _, ok := first[id]; !ok {
 				first[id] = values[i]
 			}
@@ -146,4 +145,15 @@ func compareToTextparse(t *testing.T, body []byte, contentType string) bool {
 		}
 	}
 	return true
+}
+
+// idOf returns the number of the series that a text stands for, whatever its
+// class.
+func idOf(p *Parser, text string) (uint32, bool) {
+	for _, w := range p.layout.words {
+		if w.text == text {
+			return w.id, true
+		}
+	}
+	return 0, false
 }

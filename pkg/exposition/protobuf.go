@@ -51,11 +51,11 @@ func readFamily(r *reading, message []byte) error {
 		switch entry {
 		case textparse.EntrySeries:
 			text, _, v := p.Series()
-			err = r.sample(text, p, v, nil)
+			err = r.sample(text, 0, p, v, nil)
 		case textparse.EntryHistogram:
 			text, _, ih, fh := p.Histogram()
 			if fh, err = floatHistogram(ih, fh); err == nil {
-				err = r.sample(text, p, 0, fh)
+				err = r.sample(text, 0, p, 0, fh)
 			}
 		}
 		if err != nil && bad == nil {

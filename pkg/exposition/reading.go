@@ -3,6 +3,8 @@ package exposition
 import (
 	"fmt"
 	"math"
+	"slices"
+	"sync"
 
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
@@ -59,21 +61,47 @@ const (
 // A reading is one body on its way into a batch.
 type reading struct {
 	layout *layout
+	owned  bool // the layout is nobody else's, and may be changed
 	want   func(labels.Labels) bool
 	batch  metric.Batch
 	stats  Stats
+
+	layouts   *Layouts
+	scratch   *scratch
+	lines     bool // the body consists of lines, and scratch.order is their order
+	expected  int  // where in the layout's order the next line is expected
+	surprised bool // some line was not where it was expected
+
+	cold      bool   // nothing was known when the reading began
+	copied    string // the body then, which all words are cut from
+	copiedCap int    // capacity of the body from its first byte on
 }
 
-func newReading(l *layout, want func(labels.Labels) bool, at int64, size int) *reading {
-	return &reading{
-		layout: l,
-		want:   want,
-		batch: metric.Batch{
-			Time:   at,
-			Table:  l.table,
-			IDs:    make([]uint32, 0, size),
-			Values: make([]float64, 0, size),
-		},
+// A scratch is what a reading needs until it ends. Parsers take turns with it.
+type scratch struct {
+	scrape uint32   // number of the reading that uses it
+	seen   []uint32 // by number of a series: the last reading that had it
+	order  []uint32 // of the words that were read
+	places []int32  // by word: its place in the layout's order, or -1
+	bytes  []byte
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// begin makes the scratch ready for a reading with that many series.
+func (s *scratch) begin(series int) {
+	s.scrape++
+	if s.scrape == 0 { // it went round
+		clear(s.seen)
+		s.scrape = 1
+	}
+	s.order, s.places = s.order[:0], s.places[:0]
+	s.grow(series)
+}
+
+func (s *scratch) grow(series int) {
+	if n := series - len(s.seen); n > 0 {
+		s.seen = append(s.seen, make([]uint32, n)...)
 	}
 }
 
@@ -86,25 +114,109 @@ type labeler interface {
 // sample takes the value v, or the histogram h where it is not nil, of the
 // series that text stands for. Series is asked for the labels where the text is
 // new; the error says why such labels are refused.
-func (r *reading) sample(text []byte, series labeler, v float64, h *histogram.FloatHistogram) error {
-	id, known := r.layout.find(text)
+func (r *reading) sample(text []byte, in class, series labeler, v float64, h *histogram.FloatHistogram) error {
+	place, known := r.layout.find(text, in)
 	if !known {
 		var lset labels.Labels
 		series.Labels(&lset)
-		var err error
-		if id, err = r.layout.learn(text, lset, r.want); err != nil {
+		lset, err := valid(lset)
+		if err != nil {
 			return err
 		}
+		id := unwanted
+		if r.want(lset) {
+			r.own()
+			id, r.scratch.bytes = r.layout.number(lset, r.scratch.bytes)
+			r.batch.Table.Series = r.layout.series
+			r.scratch.grow(len(r.layout.series))
+		} else if len(r.layout.words) >= maxTexts {
+			r.take(unwanted, v, h)
+			return nil
+		}
+		place = r.learn(text, word{id: id, in: in})
 	}
+	r.scratch.order = append(r.scratch.order, place)
+	r.expect(place)
+	r.take(r.layout.words[place].id, v, h)
+	return nil
+}
+
+// verbatim takes lines that are no sample, if there are any.
+func (r *reading) verbatim(lines []byte, in, after class) {
+	if len(lines) == 0 {
+		return
+	}
+	place, known := r.layout.find(lines, in)
+	if !known {
+		if len(r.layout.words) >= maxTexts {
+			return
+		}
+		place = r.learn(lines, word{id: verbatim, in: in, after: after})
+	}
+	r.scratch.order = append(r.scratch.order, place)
+	r.expect(place)
+}
+
+// learn adds a word and returns its place.
+func (r *reading) learn(text []byte, w word) uint32 {
+	r.own()
+	w.hash = hashOf(text)
+	w.text = r.retained(text)
+	return r.layout.add(w)
+}
+
+// retained returns a text, which is a slice of what is read, for good.
+func (r *reading) retained(text []byte) string {
+	if r.copied == "" {
+		return string(text)
+	}
+	begin := r.copiedCap - cap(text)
+	return r.copied[begin : begin+len(text)]
+}
+
+// own makes sure that the layout may be changed.
+func (r *reading) own() {
+	if !r.owned {
+		r.layout, r.owned = r.layout.clone(), true
+	}
+}
+
+// surprise gets ready for a line that is not where it was expected.
+func (r *reading) surprise() {
+	if r.surprised {
+		return
+	}
+	r.surprised = true
+	places := slices.Grow(r.scratch.places[:0], len(r.layout.words))[:len(r.layout.words)]
+	for i := range places {
+		places[i] = -1
+	}
+	for i, place := range r.layout.order {
+		places[place] = int32(i)
+	}
+	r.scratch.places = places
+}
+
+// expect makes the line that followed a word in the last scrape the next that is
+// expected. A word that was not there changes nothing.
+func (r *reading) expect(place uint32) {
+	places := r.scratch.places
+	if int(place) < len(places) && places[place] >= 0 {
+		r.expected = int(places[place]) + 1
+	}
+}
+
+// take takes a sample of a series by its number.
+func (r *reading) take(id uint32, v float64, h *histogram.FloatHistogram) {
 	r.stats.Samples++
 	switch {
 	case id == unwanted:
-	case !r.layout.first(id):
+	case r.scratch.seen[id] == r.scratch.scrape:
 		r.stats.Duplicates++
 	default:
+		r.scratch.seen[id] = r.scratch.scrape
 		r.keep(id, v, h)
 	}
-	return nil
 }
 
 func (r *reading) keep(id uint32, v float64, h *histogram.FloatHistogram) {

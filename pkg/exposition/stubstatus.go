@@ -54,7 +54,7 @@ func readStubStatus(r *reading, body []byte) error {
 	}
 	for i, f := range format {
 		for j, name := range f.names {
-			if err := r.sample([]byte(name), bareName(name), values[i][j], nil); err != nil {
+			if err := r.sample([]byte(name), 0, bareName(name), values[i][j], nil); err != nil {
 				return err
 			}
 		}

@@ -25,29 +25,45 @@ var errEndMissing = errors.New(`the OpenMetrics body is truncated, it does not e
 // readText reads the Prometheus text format 0.0.4, and its successor 1.0.0 with
 // quoted names.
 func readText(r *reading, body []byte) error {
-	body = withoutCR(body)
+	t := &textReader{reading: r, body: body, class: inText, tail: textTail}
 	if n := len(body); n > 0 && body[n-1] != '\n' {
-		body = append(body, '\n')
+		t.strip(0)
+		if n = len(t.body); n > 0 && t.body[n-1] != '\n' {
+			t.body = append(t.body, '\n')
+		}
 	}
-	t := &textReader{reading: r, newParser: func(lines []byte) textparse.Parser {
+	t.newParser = func(lines []byte) textparse.Parser {
 		// The parser appends a newline; that there is one already, and that
 		// it is overwritten by the like, saves a copy.
 		return textparse.NewPromParser(lines[:len(lines)-1], labels.NewSymbolTable(), false)
-	}}
-	return t.read(body)
+	}
+	return t.read()
 }
 
 // readOpenMetrics reads OpenMetrics 1.0, with or without a newline, or several,
 // behind the end mark.
 func readOpenMetrics(r *reading, body []byte) error {
-	body, ok := bytes.CutSuffix(bytes.TrimRight(withoutCR(body), "\n"), []byte("# EOF"))
-	if !ok || (len(body) > 0 && body[len(body)-1] != '\n') {
-		return errEndMissing
+	t := &textReader{reading: r, body: body, class: inOpenMetrics, tail: openMetricsTail}
+	if !t.cutEnd() {
+		t.strip(0)
+		if !t.cutEnd() {
+			return errEndMissing
+		}
 	}
-	t := &textReader{reading: r, newParser: func(lines []byte) textparse.Parser {
+	t.newParser = func(lines []byte) textparse.Parser {
 		return textparse.NewOpenMetricsParser(lines, labels.NewSymbolTable())
-	}}
-	return t.read(body)
+	}
+	return t.read()
+}
+
+// cutEnd removes the end mark. It returns false where there is none.
+func (t *textReader) cutEnd() bool {
+	body, ok := bytes.CutSuffix(bytes.TrimRight(t.body, "\n"), []byte("# EOF"))
+	if !ok || (len(body) > 0 && body[len(body)-1] != '\n') {
+		return false
+	}
+	t.body = body
+	return true
 }
 
 // withoutCR removes the carriage return of each line that ends with one, in
@@ -69,31 +85,39 @@ func withoutCR(body []byte) []byte {
 	}
 }
 
-// A textReader reads a body by a parser of textparse. Such a parser is of no
-// use any more after the first line that it cannot read, so a new one goes on
-// behind that line.
+// A textReader reads a body, line by line: as the layout predicts (see
+// predicted), else by a parser of textparse. Such a parser is of no use any more
+// after the first line that it cannot read, so a new one goes on behind that
+// line.
 type textReader struct {
 	*reading
 	newParser func(lines []byte) textparse.Parser
+	// tail reads what follows a series, up to the end of its line.
+	tail func(b []byte) (v float64, n int)
 
 	parser textparse.Parser
-	// family is the type that the last TYPE line gave. The parser applies it to
-	// the samples that follow, unless it is inherited: seen by an earlier parser.
-	family    model.MetricType
-	inherited bool
+	// class of the next line. The parser knows the type in it only if it read
+	// the TYPE line itself.
+	class   class
+	ownType bool
 
 	body        []byte
-	counted     int // bytes of the body up to which newlines were counted
-	linesBefore int // newlines in them
+	stripped    bool // of carriage returns
+	counted     int  // bytes of the body up to which newlines were counted
+	linesBefore int  // newlines in them
 }
 
 // read reads a body that ends with a newline, if it is not empty.
-func (t *textReader) read(body []byte) error {
-	t.body = body
-	for pos := 0; pos < len(body); {
-		lines := wholeLines(body[pos:])
+func (t *textReader) read() error {
+	t.begin(t.body, t.class)
+	for pos := 0; pos < len(t.body); {
+		lines := wholeLines(t.body[pos:])
 		if len(lines) == 0 {
-			end := pos + endOfLine(body[pos:])
+			if !t.stripped {
+				t.strip(pos)
+				continue
+			}
+			end := pos + endOfLine(t.body[pos:])
 			if err := t.dropLine(pos, end, fmt.Errorf("longer than %d bytes", maxLine)); err != nil {
 				return err
 			}
@@ -109,57 +133,112 @@ func (t *textReader) read(body []byte) error {
 	return nil
 }
 
-// readLines reads lines, which begin at pos in the body, up to their end or to
-// and with the first line that the parser cannot read. It returns how many
-// bytes it read.
-func (t *textReader) readLines(pos int, lines []byte) (int, error) {
-	t.parser = t.newParser(lines)
-	t.inherited = t.family != ""
-	done := 0 // the parser is somewhere in the line that this byte is of
+// strip removes the carriage returns from pos on, as soon as there is something
+// that was not predicted: no line that was predicted has one.
+func (t *textReader) strip(pos int) {
+	t.body = t.body[:pos+len(withoutCR(t.body[pos:]))]
+	t.stripped = true
+}
 
-	// The slices that the parser returns are of lines, and end where lines
-	// end: their capacity tells where they begin.
-	reached := func(part []byte) { done = cap(lines) - cap(part) + len(part) }
+// readLines reads lines, which begin at pos in the body, up to their end or to
+// and with the first line that cannot be read. It returns how many bytes it
+// read.
+func (t *textReader) readLines(pos int, lines []byte) (int, error) {
+	at := 0
 	for {
-		entry, err := t.parser.Next()
-		if err != nil {
-			return t.resume(pos, lines, done, err)
+		at = t.predicted(lines, at)
+		if at == len(lines) {
+			return at, nil
 		}
-		switch entry {
-		case textparse.EntrySeries:
-			text, _, v := t.parser.Series()
-			reached(text)
-			if err := t.sample(text, t, v, nil); err != nil {
-				end := done + endOfLine(lines[done:])
-				if err := t.dropLine(pos+done-len(text), pos+end, err); err != nil {
-					return 0, err
-				}
-			}
-		case textparse.EntryType:
-			var name []byte
-			name, t.family = t.parser.Type()
-			t.inherited = false
-			reached(name)
-		case textparse.EntryHelp:
-			name, _ := t.parser.Help()
-			reached(name)
-		case textparse.EntryUnit:
-			name, _ := t.parser.Unit()
-			reached(name)
-		case textparse.EntryComment:
-			reached(t.parser.Comment())
+		if !t.stripped {
+			t.strip(pos + at)
+			lines = wholeLines(t.body[pos:])
+			continue
+		}
+		t.surprise()
+		if t.cold && t.copied == "" {
+			t.copied, t.copiedCap = string(t.body), cap(t.body)
+		}
+		var bad bool
+		var err error
+		if at, bad, err = t.parse(pos, lines, at); bad || err != nil {
+			return at, err
 		}
 	}
 }
 
-// resume returns where to go on after the parser ended with an error, which may
-// be io.EOF, behind the line that byte done is of (or, for done = 0, before the
-// first line).
-func (t *textReader) resume(pos int, lines []byte, done int, err error) (int, error) {
-	next := done
-	if done > 0 {
-		next += endOfLine(lines[done:])
+// parse reads lines from at on by textparse, up to one that was read as
+// predicted, or to and with one that is bad. It returns where to go on.
+func (t *textReader) parse(pos int, lines []byte, at int) (next int, bad bool, err error) {
+	t.parser = t.newParser(lines[at:])
+	t.ownType = false
+	for {
+		entry, err := t.parser.Next()
+		if err != nil {
+			next, err = t.resume(pos, lines, at, err)
+			return next, true, err
+		}
+		// The slices that the parser returns are of lines, and end where lines
+		// end: their capacity tells where they begin.
+		part := t.part(entry)
+		done := cap(lines) - cap(part) + len(part)
+		end := done + endOfLine(lines[done:])
+		clean := true // the parser is at the beginning of a line
+		if entry == textparse.EntrySeries {
+			begin := done - len(part)
+			if !nulAt(lines, at) {
+				t.verbatim(lines[at:begin], t.class, t.class)
+			}
+			_, _, v := t.parser.Series()
+			if err := t.sample(part, t.class, t, v, nil); err != nil {
+				if err := t.dropLine(pos+begin, pos+end, err); err != nil {
+					return 0, true, err
+				}
+			}
+			if t.class&inOpenMetrics != 0 {
+				// That parser takes some bad lines for good, and stops amid them.
+				_, n := t.tail(lines[done:])
+				clean = done+n == end
+			}
+		} else {
+			before := t.class
+			if entry == textparse.EntryType {
+				_, family := t.parser.Type()
+				t.class, t.ownType = before.of(family), true
+			}
+			if clean = !nulAt(lines, end); clean {
+				t.verbatim(lines[at:end], before, t.class)
+			}
+		}
+		at = end
+		if clean && !t.cold {
+			if next := t.predicted(lines, at); next > at {
+				return next, false, nil
+			}
+		}
 	}
+}
+
+// part returns a part of the entry's last, or only, line.
+func (t *textReader) part(entry textparse.Entry) (part []byte) {
+	switch entry {
+	case textparse.EntrySeries:
+		part, _, _ = t.parser.Series()
+	case textparse.EntryType:
+		part, _ = t.parser.Type()
+	case textparse.EntryHelp:
+		part, _ = t.parser.Help()
+	case textparse.EntryUnit:
+		part, _ = t.parser.Unit()
+	case textparse.EntryComment:
+		part = t.parser.Comment()
+	}
+	return part
+}
+
+// resume returns where to go on after the parser ended with an error, which may
+// be io.EOF, at the line that begins at next.
+func (t *textReader) resume(pos int, lines []byte, next int, err error) (int, error) {
 	// Blank lines are nothing in Prometheus text, and an error in OpenMetrics.
 	blank := len(lines[next:]) - len(bytes.TrimLeft(lines[next:], " \t\n"))
 	if i := bytes.LastIndexByte(lines[next:next+blank], '\n'); i >= 0 {
@@ -170,7 +249,7 @@ func (t *textReader) resume(pos int, lines []byte, done int, err error) (int, er
 	}
 	end := next + endOfLine(lines[next:])
 	if bytes.HasPrefix(bytes.TrimLeft(lines[next:end], " \t"), []byte("#")) {
-		t.family = "" // it may have been the TYPE line of what follows
+		t.class &= formats // it may have been the TYPE line of what follows
 	}
 	return end, t.dropLine(pos+next, pos+end, reasonOf(err))
 }
@@ -185,16 +264,14 @@ func (t *textReader) Labels(lset *labels.Labels) {
 	if name := bytes.TrimLeft(text, " \t"); len(name) < len(text) && name[0] != '{' {
 		set(lset, labels.MetricName, strings.TrimLeft(lset.Get(labels.MetricName), " \t"))
 	}
-	if !t.inherited {
-		return
-	}
 	name := ""
-	switch t.family {
-	case model.MetricTypeHistogram:
+	switch t.class &^ formats {
+	case ofHistogram:
 		name = model.BucketLabel
-	case model.MetricTypeSummary:
+	case ofSummary:
 		name = model.QuantileLabel
-	default:
+	}
+	if name == "" || t.ownType {
 		return
 	}
 	if f, err := strconv.ParseFloat(lset.Get(name), 64); err == nil {
