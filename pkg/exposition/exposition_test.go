@@ -374,7 +374,8 @@ func TestWarmParseDoesNotAllocatePerLine(t *testing.T) {
 			}
 		})
 	}
-	if few, many := allocs(10), allocs(1000); many > few {
+	// The race detector lets a pool lose what is put back, now and then.
+	if few, many := allocs(10), allocs(1000); many > few+10 {
 		t.Errorf("%v allocations for 10 lines, %v for 1000", few, many)
 	}
 }

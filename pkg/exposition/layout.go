@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"math"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
@@ -78,16 +79,12 @@ var seed = maphash.MakeSeed()
 // hashOf is seeded: no exposition can be made to collide.
 func hashOf(text []byte) uint32 { return uint32(maphash.Bytes(seed, text)) }
 
-// find returns the place of a word, and false where it is not known. It
-// allocates nothing.
-func (l *layout) find(text []byte, in class) (uint32, bool) {
+// find returns the place of a word, whose hash is that of its text, and false
+// where it is not known. It allocates nothing.
+func (l *layout) find(text []byte, in class, hash uint32) (uint32, bool) {
 	if len(l.slots) == 0 {
 		return 0, false
 	}
-	return l.findHashed(text, in, hashOf(text))
-}
-
-func (l *layout) findHashed(text []byte, in class, hash uint32) (uint32, bool) {
 	mask := uint32(len(l.slots) - 1)
 	for i := hash & mask; ; i = (i + 1) & mask {
 		slot := l.slots[i]
@@ -124,7 +121,7 @@ func (l *layout) reserve(n int) {
 // has none. buf is scratch.
 func (l *layout) number(lset labels.Labels, buf []byte) (uint32, []byte) {
 	if 4*len(l.series) >= 3*len(l.numbers) {
-		l.numbers = make([]uint32, tableSize(len(l.series)+1))
+		l.numbers = make([]uint32, max(tableSize(2*len(l.series)+1), len(l.slots))) // at once, if most are wanted
 		for n, known := range l.series {
 			buf = known.Bytes(buf[:0])
 			insert(l.numbers, hashOf(buf), uint32(n))
@@ -174,13 +171,27 @@ func (l *layout) clone() *layout {
 }
 
 // valid returns the labels as they are kept. It refuses a label that comes
-// twice, an invalid name and a value that is not UTF-8, as Prometheus does.
-func valid(lset labels.Labels) (labels.Labels, error) {
-	if name, twice := lset.HasDuplicateLabelNames(); twice {
-		return lset, fmt.Errorf("the label %q is given twice", name)
+// twice, an invalid name and a value that is not UTF-8, as Prometheus does. What
+// is cut out of a text that is UTF-8 need not be looked at again.
+func valid(lset labels.Labels, text []byte) (labels.Labels, error) {
+	last, twice, empty := "", false, false
+	check := !utf8.Valid(text)
+	lset.Range(func(l labels.Label) { // by name
+		twice = twice || l.Name == last
+		empty = empty || l.Value == ""
+		check = check || l.Name == "" || l.Name == labels.MetricName && l.Value == ""
+		last = l.Name
+	})
+	if twice {
+		if name, twice := lset.HasDuplicateLabelNames(); twice {
+			return lset, fmt.Errorf("the label %q is given twice", name)
+		}
 	}
-	if !lset.IsValid(model.UTF8Validation) {
+	if check && !lset.IsValid(model.UTF8Validation) {
 		return lset, errors.New("a name is empty, or not UTF-8")
 	}
-	return lset.WithoutEmpty(), nil
+	if empty {
+		lset = lset.WithoutEmpty()
+	}
+	return lset, nil
 }

@@ -2,7 +2,9 @@ package exposition
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math"
+	"math/bits"
 	"strconv"
 )
 
@@ -84,6 +86,33 @@ func decimal(b []byte) (v float64, n int) {
 		v = -v
 	}
 	return v, i
+}
+
+// plain reads what follows most series: a blank, a number that decimal reads,
+// and the newline. The length is 0 for anything else.
+//
+// Up to seven digits are read at once, without a branch for each that could be
+// predicted wrong: that is a third of the time of a line.
+func plain(b []byte) (v float64, n int) {
+	if len(b) > 8 && b[0] == ' ' {
+		w := binary.LittleEndian.Uint64(b[1:])
+		other := ((w + 0x4646464646464646) | (w - 0x3030303030303030)) & 0x8080808080808080
+		// The lowest bit is of the first byte that is no digit.
+		if bit := bits.TrailingZeros64(other) &^ 7; bit > 0 && bit < 64 && byte(w>>bit) == '\n' {
+			w = w << (64 - bit) & 0x0f0f0f0f0f0f0f0f // the digits, zeros before them
+			w = w * (10<<8 + 1) >> 8 & 0x00ff00ff00ff00ff
+			w = w * (100<<16 + 1) >> 16 & 0x0000ffff0000ffff
+			return float64(w * (10000<<32 + 1) >> 32), bit/8 + 2
+		}
+	}
+	if b[0] != ' ' {
+		return 0, 0
+	}
+	v, n = decimal(b[1:])
+	if n == 0 || n+1 == len(b) || b[n+1] != '\n' {
+		return 0, 0
+	}
+	return v, n + 2
 }
 
 // power reads the exponent that b begins with, and returns how many bytes it is

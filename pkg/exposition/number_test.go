@@ -19,11 +19,21 @@ func TestDecimalIsExact(t *testing.T) {
 		if n == len(text) && (err != nil || math.Float64bits(v) != math.Float64bits(want)) {
 			t.Errorf("%s is %v, want %v, %v", text, v, want, err)
 		}
+		for _, behind := range []string{"", "a 12345678\n"} {
+			line := []byte(" " + text + "\n" + behind)
+			if v, n := plain(line); n != 0 && (n != len(text)+2 || math.Float64bits(v) != math.Float64bits(want)) {
+				t.Errorf("%q is %v, want %v", line, v, want)
+			}
+		}
 	}
 	for _, text := range []string{"9007199254740993", "9007199254740992e22", "9007199254740993e1", "9999999999999999999", "18446744073709551615", "0.1", "-0", "-0.0e5", "1e22", "1e23", "1e-22", "1e-23", "00000000000000000001", "1.e5", ".5e1"} {
 		f(text)
 	}
+	for _, text := range []string{"/", ":", "1/", "1:2", "0", "9", "00", "1234567", "12345678", "123456789", "\x80", "1\xb0", "12\x00", "-1", "+1"} {
+		f(text)
+	}
 	for range 100_000 {
+		f(strconv.Itoa(r.IntN(1 << r.IntN(31))))
 		v := math.Float64frombits(r.Uint64())
 		f(strconv.FormatFloat(v, 'g', -1, 64))
 		f(strconv.FormatFloat(v, 'g', 1+r.IntN(20), 64))

@@ -48,18 +48,14 @@ func (t *textReader) run(lines []byte, at int) int {
 			break
 		}
 		rest := lines[end:]
-		var v float64
-		n := 0
-		if rest[0] == ' ' {
-			v, n = decimal(rest[1:])
+		v, n := plain(rest)
+		if n == 0 {
+			if v, n = t.tail(rest); n == 0 {
+				break
+			}
+			v = plainNaN(v)
 		}
-		if n > 0 && n+1 < len(rest) && rest[n+1] == '\n' {
-			at = end + n + 2
-		} else if v, n = t.tail(rest); n > 0 {
-			at = end + n
-		} else {
-			break
-		}
+		at = end + n
 		samples++
 		switch {
 		case w.id == unwanted:
@@ -67,7 +63,7 @@ func (t *textReader) run(lines []byte, at int) int {
 			duplicates++
 		default:
 			seen[w.id] = scrape
-			ids, values = append(ids, w.id), append(values, plainNaN(v))
+			ids, values = append(ids, w.id), append(values, v)
 		}
 	}
 	t.expected, t.class = i, class
@@ -129,7 +125,7 @@ func (l *layout) findLine(line []byte, in class) (uint32, bool) {
 			text = line[:i]
 		}
 	}
-	return l.find(text, in)
+	return l.find(text, in, hashOf(text))
 }
 
 // nulAt reports whether a line begins with a NUL byte: textparse may take it

@@ -75,6 +75,7 @@ type reading struct {
 	cold      bool   // nothing was known when the reading began
 	copied    string // the body then, which all words are cut from
 	copiedCap int    // capacity of the body from its first byte on
+	lset      labels.Labels
 }
 
 // A scratch is what a reading needs until it ends. Parsers take turns with it.
@@ -115,11 +116,11 @@ type labeler interface {
 // series that text stands for. Series is asked for the labels where the text is
 // new; the error says why such labels are refused.
 func (r *reading) sample(text []byte, in class, series labeler, v float64, h *histogram.FloatHistogram) error {
-	place, known := r.layout.find(text, in)
+	hash := hashOf(text)
+	place, known := r.layout.find(text, in, hash)
 	if !known {
-		var lset labels.Labels
-		series.Labels(&lset)
-		lset, err := valid(lset)
+		series.Labels(&r.lset)
+		lset, err := valid(r.lset, text)
 		if err != nil {
 			return err
 		}
@@ -133,7 +134,7 @@ func (r *reading) sample(text []byte, in class, series labeler, v float64, h *hi
 			r.take(unwanted, v, h)
 			return nil
 		}
-		place = r.learn(text, word{id: id, in: in})
+		place = r.learn(text, word{hash: hash, id: id, in: in})
 	}
 	r.scratch.order = append(r.scratch.order, place)
 	r.expect(place)
@@ -146,21 +147,21 @@ func (r *reading) verbatim(lines []byte, in, after class) {
 	if len(lines) == 0 {
 		return
 	}
-	place, known := r.layout.find(lines, in)
+	hash := hashOf(lines)
+	place, known := r.layout.find(lines, in, hash)
 	if !known {
 		if len(r.layout.words) >= maxTexts {
 			return
 		}
-		place = r.learn(lines, word{id: verbatim, in: in, after: after})
+		place = r.learn(lines, word{hash: hash, id: verbatim, in: in, after: after})
 	}
 	r.scratch.order = append(r.scratch.order, place)
 	r.expect(place)
 }
 
-// learn adds a word and returns its place.
+// learn adds a word with that text and returns its place.
 func (r *reading) learn(text []byte, w word) uint32 {
 	r.own()
-	w.hash = hashOf(text)
 	w.text = r.retained(text)
 	return r.layout.add(w)
 }

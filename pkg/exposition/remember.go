@@ -9,8 +9,12 @@ import (
 	"github.com/gaugeway/gaugeway/pkg/metric"
 )
 
-// maxReserved is for how many lines room is made at once.
-const maxReserved = 1 << 14
+const (
+	// maxReserved is for how many lines room is made at once.
+	maxReserved = 1 << 14
+	// sampled is of how many bytes the lines are counted for that.
+	sampled = 16 << 10
+)
 
 // begin makes a reading of lines ready: the layout is that of the last scrape,
 // or that of a target which shows the like, or empty.
@@ -28,7 +32,11 @@ func (r *reading) begin(body []byte, in class) {
 		}
 	}
 	r.cold = true
-	r.layout.reserve(min(bytes.Count(body, []byte("\n")), maxReserved))
+	sample := body[:min(len(body), sampled)]
+	lines := bytes.Count(sample, []byte("\n")) * len(body) / max(len(sample), 1)
+	lines = min(lines, maxReserved)
+	r.layout.reserve(lines)
+	r.batch.IDs, r.batch.Values = slices.Grow(r.batch.IDs, lines), slices.Grow(r.batch.Values, lines)
 }
 
 // remember keeps what a reading learned, for the next one and for other targets.
