@@ -45,7 +45,8 @@ type source struct {
 	silent   map[string]silence // targets that failed last, by ID
 
 	// The loop's own.
-	pollers map[string]*poller // by target ID
+	pollers map[string]*poller  // by target ID
+	layouts *exposition.Layouts // what the parsers share; of what is wanted now
 	answers chan answer
 }
 
@@ -197,6 +198,9 @@ func (s *source) discover(set settings, at time.Time, fresh bool) {
 		s.window.Clear()
 	}
 	s.window.SetTargets(targets, at.UnixMilli())
+	if fresh {
+		s.layouts = &exposition.Layouts{}
+	}
 	listed := make(map[string]bool, len(targets))
 	for _, t := range targets {
 		listed[t.ID] = true
@@ -215,7 +219,7 @@ func (s *source) discover(set settings, at time.Time, fresh bool) {
 }
 
 func (s *source) poller(t metric.Target, format exposition.Format) *poller {
-	return &poller{target: t, parser: exposition.NewParser(exposition.Options{Format: format, Want: s.window.Wanted})}
+	return &poller{target: t, parser: exposition.NewParser(exposition.Options{Format: format, Want: s.window.Wanted, Layouts: s.layouts})}
 }
 
 // scrape asks every target that is not still busy, and takes in the answers
