@@ -29,7 +29,7 @@ func FuzzPrediction(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, body, script []byte, kind byte) {
-		if len(body) > 1<<16 || len(script) > 200 {
+		if len(body) > 1<<12 || len(script) > 100 {
 			return
 		}
 		checkPrediction(t, body, script, kind)
@@ -221,7 +221,7 @@ func fuzzBodies(tb testing.TB) [][]byte {
 	bodies := [][]byte{
 		[]byte(strings.Join(oddLines, "\n")),
 		[]byte("# TYPE a histogram\na_bucket{le=\"1\"} 1\na_bucket{le=\"+Inf\"} 2\na_sum 3\na_count 2\n# TYPE b counter\nb_total 1 # {t=\"x\"} 1 1.5\nb_created 2\n"),
-		kongBody()[:8000],
+		kongBody()[:3500],
 		{},
 	}
 	var tails strings.Builder
@@ -242,7 +242,7 @@ func fuzzBodies(tb testing.TB) [][]byte {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		bodies = append(bodies, body[:min(len(body), 6000)])
+		bodies = append(bodies, body[:min(len(body), 3500)])
 	}
 	return bodies
 }

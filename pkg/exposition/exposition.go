@@ -63,8 +63,8 @@ type Options struct {
 // new series. When more than half of what the target ever showed was absent from
 // each of its last 10 scrapes (or, of more than half a million lines, from the
 // last), the Parser forgets everything, and the next Batch has a new Table with
-// new numbers. So it has, at most once in a while, when the Parser finds that it
-// can share Layouts by that.
+// new numbers. So it has when that lets the Parser share Layouts, after 10
+// scrapes alike that held every series of the old one.
 type Parser struct {
 	format  Format
 	want    func(labels.Labels) bool
