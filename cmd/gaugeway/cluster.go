@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -49,9 +50,13 @@ type clusterOptions struct {
 	clusterRole string
 	certSecret  string
 	caFile      string
+
+	flags *pflag.FlagSet // those of addFlags
 }
 
-func (o *clusterOptions) addFlags(f *pflag.FlagSet) {
+func (o *clusterOptions) addFlags(all *pflag.FlagSet) {
+	f := pflag.NewFlagSet("cluster", pflag.ContinueOnError)
+	o.flags = f
 	f.BoolVar(&o.allowStatic, "allow-static", false, "let the cluster's GatewaySources list URLs: who may create one can then make gaugeway fetch any URL")
 	f.StringSliceVar(&o.apiServices, "apiservices", []string{"external.metrics.k8s.io", "custom.metrics.k8s.io"}, "APIs to register with the cluster where nobody else has; empty for none")
 	f.StringVar(&o.namespace, "namespace", os.Getenv("POD_NAMESPACE"), "namespace that gaugeway runs in; default: $POD_NAMESPACE")
@@ -59,6 +64,22 @@ func (o *clusterOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.clusterRole, "cluster-role", "gaugeway", "ClusterRole that owns the APIServices, so that they go when it is deleted")
 	f.StringVar(&o.certSecret, "serving-cert-secret", "gaugeway-serving-cert", "Secret that the serving certificate is kept in; unused with --tls-cert-file")
 	f.StringVar(&o.caFile, "tls-ca-file", "", "authority of --tls-cert-file, for the APIServices that gaugeway registers")
+	all.AddFlagSet(f)
+}
+
+// refuse returns an error if a command line without a cluster has set any of the
+// flags.
+func (o *clusterOptions) refuse() error {
+	var given []string
+	o.flags.VisitAll(func(f *pflag.Flag) {
+		if f.Changed {
+			given = append(given, "--"+f.Name)
+		}
+	})
+	if len(given) == 0 {
+		return nil
+	}
+	return fmt.Errorf("--standalone serves without a cluster, and %s is for serving in one: leave out one or the other", strings.Join(given, ", "))
 }
 
 // A member is a gaugeway that takes part in a cluster: what it knows of it, and

@@ -74,3 +74,11 @@ func TestReloaderSaysAFindingOnce(t *testing.T) {
 		t.Errorf("logged %q", logged)
 	}
 }
+
+func TestStandaloneRefusesWhatIsForACluster(t *testing.T) {
+	t.Parallel()
+	code, _, errOut := runCommand(t, "serve", "--standalone", "--config", "testdata/check/clean", "--allow-static", "--service", "x")
+	if want := "--standalone serves without a cluster, and --allow-static, --service is for serving in one"; code == exitOK || !strings.Contains(errOut, want) {
+		t.Errorf("exit %d: %s; want %q", code, errOut, want)
+	}
+}

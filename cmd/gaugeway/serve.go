@@ -69,8 +69,13 @@ folder.`,
 }
 
 func (o *serveOptions) run(ctx context.Context, out, errOut io.Writer) error {
-	if o.config == "" && o.standalone {
-		return errors.New("give the folder of the configuration with --config DIR")
+	if o.standalone {
+		if o.config == "" {
+			return errors.New("give the folder of the configuration with --config DIR")
+		}
+		if err := o.cluster.refuse(); err != nil {
+			return err
+		}
 	}
 	log, err := o.server.SetUpLogging(errOut)
 	if err != nil {
