@@ -22,6 +22,10 @@ func silence(s *cluster.Scenario) {
 	p := reachPeak(s, "edge")
 	gaugeway := s.GaugewayReplicas()
 
+	// Pods are cut off one after the other, and a tick may come in between. Those
+	// that are left stand for all, which they can only where all have had an equal
+	// share for the length of a window.
+	s.Wait(11 * time.Second)
 	from := p.mark("all silent")
 	mend := isolate(s, s.Pods("app=edge"))
 	s.Eventually(cluster.Patience, "the metrics to be missing", func() error {
