@@ -35,7 +35,7 @@ func rangeFunctions() []*builtin {
 				if err != nil {
 					return 0, err
 				}
-				return m.pushVector(f(r))
+				return m.pushShared(m.derived(r.node, m.keyOf(name), func() (promath.Vector, error) { return f(r.window()) }))
 			},
 		}
 	}
@@ -62,7 +62,7 @@ func rangeFunctions() []*builtin {
 				if err != nil {
 					return 0, err
 				}
-				return m.pushVector(promath.PredictLinear(r, m.number(2)))
+				return m.pushVector(promath.PredictLinear(r.window(), m.number(2)))
 			},
 		},
 		{
@@ -75,7 +75,7 @@ func rangeFunctions() []*builtin {
 				if err != nil {
 					return 0, err
 				}
-				return m.pushVector(promath.DoubleExponentialSmoothing(r, m.number(2), m.number(3)))
+				return m.pushVector(promath.DoubleExponentialSmoothing(r.window(), m.number(2), m.number(3)))
 			},
 		},
 		simple("resets", true, promath.Resets, `sum(resets(requests_total["1m"]))`,
@@ -113,7 +113,10 @@ func rangeFunctions() []*builtin {
 				if err != nil {
 					return 0, err
 				}
-				return m.pushVector(promath.QuantileOverTime(m.number(1), r))
+				q := m.number(1)
+				return m.pushShared(m.derived(r.node, appendNumber(m.keyOf("quantile_over_time"), q), func() (promath.Vector, error) {
+					return promath.QuantileOverTime(q, r.window())
+				}))
 			},
 		},
 		simple("ts_of_first_over_time", false, promath.TsOfFirstOverTime, `now - min(ts_of_first_over_time(queue_length["1m"]))`,
@@ -137,7 +140,7 @@ func rangeFunctions() []*builtin {
 				if err != nil {
 					return 0, err
 				}
-				return m.pushVector(promath.AbsentOverTime(r, &s.Selector))
+				return m.pushVector(promath.AbsentOverTime(r.window(), &s.Selector))
 			},
 		},
 	}
@@ -152,11 +155,11 @@ func aggregations() []*builtin {
 			params: []param{required("v", aVector), optional("g", isGrouping)}, result: isNumber | isVector | isNil,
 			infer: inferGrouped(1),
 			run: func(m *machine, n int) (int, error) {
-				v, err := m.vector(1)
+				v, err := m.operandVector(1)
 				if err != nil {
 					return 0, err
 				}
-				return m.aggregate(n, 2, func(g promath.Grouping) (promath.Vector, error) { return f(v, g) })
+				return m.aggregate(n, 2, v.node, m.keyOf(name), func(g promath.Grouping) (promath.Vector, error) { return f(v.Vector, g) })
 			},
 		}
 	}
@@ -165,12 +168,13 @@ func aggregations() []*builtin {
 			name: name, family: familyAggregation, doc: doc, example: example,
 			params: []param{required("k", aNumber), required("v", aVector), optional("g", isGrouping)}, result: isVector,
 			run: func(m *machine, n int) (int, error) {
-				v, err := m.vector(2)
+				v, err := m.operandVector(2)
 				if err != nil {
 					return 0, err
 				}
 				g, _ := m.grouping(3)
-				return m.pushVector(f(m.number(1), v, g))
+				k := m.number(1)
+				return m.pushShared(m.derived(v.node, appendGrouping(appendNumber(m.keyOf(name), k), g), func() (promath.Vector, error) { return f(k, v.Vector, g) }))
 			},
 		}
 	}
@@ -193,25 +197,31 @@ func aggregations() []*builtin {
 			params:  []param{required("q", aNumber), required("v", aVector), optional("g", isGrouping)}, result: isNumber | isVector | isNil,
 			infer: inferQuantileGrouped(2),
 			run: func(m *machine, n int) (int, error) {
-				v, err := m.vector(2)
+				v, err := m.operandVector(2)
 				if err != nil {
 					return 0, err
 				}
 				q := m.number(1)
-				return m.aggregate(n, 3, func(g promath.Grouping) (promath.Vector, error) { return promath.Quantile(q, v, g) })
+				return m.aggregate(n, 3, v.node, appendNumber(m.keyOf("quantile"), q), func(g promath.Grouping) (promath.Vector, error) {
+					return promath.Quantile(q, v.Vector, g)
+				})
 			},
 		},
 	}
 }
 
-// aggregate pushes a vector where argument i groups, else a number or nil.
-func (m *machine) aggregate(n, i int, f func(promath.Grouping) (promath.Vector, error)) (int, error) {
+// aggregate pushes a vector where argument i groups, else a number or nil. What
+// is aggregated has a node, and the key says how.
+func (m *machine) aggregate(n, i int, of *node, key []byte, f func(promath.Grouping) (promath.Vector, error)) (int, error) {
+	g, grouped := promath.Grouping{}, false
 	if n >= i {
-		if g, ok := m.grouping(i); ok {
-			return m.pushVector(f(g))
-		}
+		g, grouped = m.grouping(i)
 	}
-	return m.pushSingle(f(promath.Grouping{}))
+	v, err := m.derived(of, appendGrouping(key, g), func() (promath.Vector, error) { return f(g) })
+	if grouped {
+		return m.pushShared(v, err)
+	}
+	return m.pushSharedSingle(v, err)
 }
 
 func histogramFunctions() []*builtin {
@@ -221,11 +231,11 @@ func histogramFunctions() []*builtin {
 			params: []param{required("v", aVector)}, result: isVector,
 			infer: inferHistogram,
 			run: func(m *machine, _ int) (int, error) {
-				v, err := m.vector(1)
+				v, err := m.operandVector(1)
 				if err != nil {
 					return 0, err
 				}
-				return m.pushVector(f(v))
+				return m.pushShared(m.derived(v.node, m.keyOf(name), func() (promath.Vector, error) { return f(v.Vector) }))
 			},
 		}
 	}
@@ -237,11 +247,14 @@ func histogramFunctions() []*builtin {
 			params:  []param{required("q", aNumber), required("v", aVector)}, result: isVector,
 			infer: inferHistogramQuantile,
 			run: func(m *machine, _ int) (int, error) {
-				v, err := m.vector(2)
+				v, err := m.operandVector(2)
 				if err != nil {
 					return 0, err
 				}
-				return m.pushVector(promath.HistogramQuantile(m.number(1), v))
+				q := m.number(1)
+				return m.pushShared(m.derived(v.node, appendNumber(m.keyOf("histogram_quantile"), q), func() (promath.Vector, error) {
+					return promath.HistogramQuantile(q, v.Vector)
+				}))
 			},
 		},
 		{
@@ -251,11 +264,14 @@ func histogramFunctions() []*builtin {
 			params:  []param{required("lower", aNumber), required("upper", aNumber), required("v", aVector)}, result: isVector,
 			infer: inferHistogram,
 			run: func(m *machine, _ int) (int, error) {
-				v, err := m.vector(3)
+				v, err := m.operandVector(3)
 				if err != nil {
 					return 0, err
 				}
-				return m.pushVector(promath.HistogramFraction(m.number(1), m.number(2), v))
+				lower, upper := m.number(1), m.number(2)
+				return m.pushShared(m.derived(v.node, appendNumber(appendNumber(m.keyOf("histogram_fraction"), lower), upper), func() (promath.Vector, error) {
+					return promath.HistogramFraction(lower, upper, v.Vector)
+				}))
 			},
 		},
 		simple("histogram_count", promath.HistogramCount, `histogram_count(sum(rate(native_seconds["1m"]), by("pod")))`,

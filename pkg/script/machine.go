@@ -62,6 +62,8 @@ type machine struct {
 	failure   *Error // the last error that a library function raised
 	idle      []labels.Labels
 	window    int64
+	nodes     int    // of Env.Memo that the run has used
+	key       []byte // scratch
 }
 
 // newMachine builds an interpreter for the program, of which source gives the
@@ -156,7 +158,7 @@ func (m *machine) begin(env Env) {
 	m.env = env
 	m.steps, m.idleTicks, m.memory, m.entries = 0, 0, 0, 0
 	m.deadline = m.clock().Add(m.limits.WallTime)
-	m.aborted, m.failure, m.idle, m.window = nil, nil, nil, 0
+	m.aborted, m.failure, m.idle, m.window, m.nodes = nil, nil, nil, 0, 0
 }
 
 // hook looks at the budgets every hookInterval instructions.

@@ -37,6 +37,17 @@ type Data interface {
 	Select(sel *metric.Selector) []metric.Series
 }
 
+// CountedData is a Data that tells how much a selector matches before it gives
+// it, because a program that shares what others have computed needs no more.
+type CountedData interface {
+	Data
+	// Count returns how many series Select would give and how many rows they have
+	// in all, and does what Select does besides.
+	Count(sel *metric.Selector) (series, rows int)
+	// Series gives what was counted last.
+	Series(sel *metric.Selector) []metric.Series
+}
+
 // Env is what a run depends on.
 type Env struct {
 	// Now is the time of evaluation, in milliseconds.
@@ -54,6 +65,9 @@ type Env struct {
 	// Namespace is where PodOf's pods are: pod_of sets the label namespace to it,
 	// and removes that label where it is empty.
 	Namespace string
+	// Memo shares what programs compute of the same Data at the same time; nil
+	// shares nothing. No result depends on it.
+	Memo *Memo
 }
 
 // Limits are the budgets of a program, each of one evaluation but SourceBytes

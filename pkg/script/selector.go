@@ -22,15 +22,17 @@ type selector struct {
 	own     bool // is made from `self`
 
 	shapes *shapes // in which a percentile finds its name; made when first asked for
+	text   string  // its key; made when first asked for
 }
 
-// key is equal for selectors that read the same.
+// key is equal for selectors that read the same, and only for those: a name may
+// look like matchers.
 func (s *selector) key() string {
 	source := ""
 	if s.history {
 		source = "history "
 	}
-	return source + s.String() + "[" + strconv.FormatInt(s.Range, 10) + ":" + strconv.FormatInt(s.Offset, 10) + "]"
+	return source + strconv.Itoa(len(s.Name)) + " " + s.String() + "[" + strconv.FormatInt(s.Range, 10) + ":" + strconv.FormatInt(s.Offset, 10) + "]"
 }
 
 // source prints the selector as it is written in programs.

@@ -26,12 +26,9 @@ func shorthandFunctions() []*builtin {
 				if err != nil {
 					return 0, err
 				}
-				return m.aggregate(n, 2, func(g promath.Grouping) (promath.Vector, error) {
-					v, err := promath.CoveredRate(r, g)
-					if err != nil {
-						return nil, err
-					}
-					return promath.Sum(v, g)
+				return m.aggregate(n, 2, r.node, m.keyOf("rps"), func(g promath.Grouping) (promath.Vector, error) {
+					v, err := m.coveredSum(&r, g, g)
+					return v.Vector, err
 				})
 			},
 		},
@@ -205,22 +202,49 @@ func (m *machine) percentileGroups(s *selector, q float64, g promath.Grouping) (
 	if err != nil {
 		return nil, err
 	}
-	if len(buckets.Series) > 0 {
-		return classicPercentiles(buckets, q, g)
+	if buckets.count > 0 {
+		return m.sharedGroups(buckets.node, "classic", q, g, func() ([]percentileGroup, error) {
+			return m.classicPercentiles(&buckets, q, g)
+		})
 	}
 	native, err := m.ranged(p.native)
 	if err != nil {
 		return nil, err
 	}
-	native.Series = histogramsOnly(native.Series)
-	if len(native.Series) > 0 {
-		return nativePercentiles(native, q, g)
+	if native.count > 0 {
+		native.series = histogramsOnly(native.load())
+		native.node = m.partOf(native.node, "histograms")
+	}
+	if len(native.series) > 0 {
+		return m.sharedGroups(native.node, "native", q, g, func() ([]percentileGroup, error) {
+			return m.nativePercentiles(&native, q, g)
+		})
 	}
 	summary, err := m.instant(s.summaryAt(q))
 	if err != nil {
 		return nil, err
 	}
-	return summaryPercentiles(summary, g)
+	return m.sharedGroups(summary.node, "summary", q, g, func() ([]percentileGroup, error) {
+		return summaryPercentiles(summary.Vector, g)
+	})
+}
+
+// sharedGroups is derive for the groups of a percentile.
+func (m *machine) sharedGroups(of *node, shape string, q float64, g promath.Grouping, compute func() ([]percentileGroup, error)) ([]percentileGroup, error) {
+	size := func(groups []percentileGroup) int { return heldSample * (1 + len(groups)) }
+	groups, _, err := derive(m, of, appendGrouping(appendNumber(m.keyOf(shape), q), g), size, compute)
+	return groups, err
+}
+
+// coveredSum sums what CoveredRate gives of the groups of whole.
+func (m *machine) coveredSum(r *reading, whole, g promath.Grouping) (vector, error) {
+	rates, err := m.derived(r.node, appendGrouping(m.keyOf("covered"), whole), func() (promath.Vector, error) {
+		return promath.CoveredRate(r.window(), whole)
+	})
+	if err != nil {
+		return vector{}, err
+	}
+	return m.derived(rates.node, appendGrouping(m.keyOf("sum"), g), func() (promath.Vector, error) { return promath.Sum(rates.Vector, g) })
 }
 
 func histogramsOnly(series []metric.Series) []metric.Series {
@@ -233,21 +257,18 @@ func histogramsOnly(series []metric.Series) []metric.Series {
 	return out
 }
 
-func classicPercentiles(r promath.Range, q float64, g promath.Grouping) ([]percentileGroup, error) {
+func (m *machine) classicPercentiles(r *reading, q float64, g promath.Grouping) ([]percentileGroup, error) {
 	whole, withLe := g, g // a histogram, and each of its buckets
 	if g.Without {
 		whole.Labels = append([]string{labels.BucketLabel}, g.Labels...)
 	} else {
 		withLe.Labels = append([]string{labels.BucketLabel}, g.Labels...)
 	}
-	rates, err := promath.CoveredRate(r, whole)
+	shared, err := m.coveredSum(r, whole, withLe)
 	if err != nil {
 		return nil, err
 	}
-	sums, err := promath.Sum(rates, withLe)
-	if err != nil {
-		return nil, err
-	}
+	sums := shared.Vector
 	observed := map[uint64]bool{}
 	for _, s := range sums {
 		if s.F > 0 {
@@ -263,15 +284,12 @@ func withoutBucket(lset labels.Labels) labels.Labels {
 	return b.Labels()
 }
 
-func nativePercentiles(r promath.Range, q float64, g promath.Grouping) ([]percentileGroup, error) {
-	rates, err := promath.CoveredRate(r, g)
+func (m *machine) nativePercentiles(r *reading, q float64, g promath.Grouping) ([]percentileGroup, error) {
+	shared, err := m.coveredSum(r, g, g)
 	if err != nil {
 		return nil, err
 	}
-	sums, err := promath.Sum(rates, g)
-	if err != nil {
-		return nil, err
-	}
+	sums := shared.Vector
 	observed := map[uint64]bool{}
 	for _, s := range sums {
 		if s.H != nil && s.H.Count > 0 {

@@ -43,7 +43,7 @@ func (m *machine) kind(i int) kinds {
 // kindOf returns the kind of a value that is not Lua's own.
 func kindOf(v any) kinds {
 	switch v := v.(type) {
-	case promath.Vector:
+	case vector:
 		return isVector
 	case *selector:
 		if v.Range > 0 {
@@ -71,7 +71,7 @@ func (m *machine) pushValue(v any) {
 	m.l.PushUserData(v)
 	metatable := opaqueMetatable
 	switch v.(type) {
-	case promath.Vector, *selector:
+	case vector, *selector:
 		metatable = vectorMetatable
 	case labels.Labels:
 		metatable = labelsMetatable
@@ -85,10 +85,15 @@ const sampleBytes = 64
 
 // pushVector pushes a vector as the result of a library function.
 func (m *machine) pushVector(v promath.Vector, err error) (int, error) {
+	return m.pushShared(vector{Vector: v}, err)
+}
+
+// pushShared does the same with a vector that may have a node.
+func (m *machine) pushShared(v vector, err error) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := m.alloc(sampleBytes * (1 + len(v))); err != nil {
+	if err := m.alloc(sampleBytes * (1 + len(v.Vector))); err != nil {
 		return 0, err
 	}
 	m.pushValue(v)
@@ -98,15 +103,20 @@ func (m *machine) pushVector(v promath.Vector, err error) (int, error) {
 // pushSingle pushes the only element of an aggregation without labels as a
 // number, or nil where there is none. A histogram stays a vector.
 func (m *machine) pushSingle(v promath.Vector, err error) (int, error) {
+	return m.pushSharedSingle(vector{Vector: v}, err)
+}
+
+// pushSharedSingle does the same with a vector that may have a node.
+func (m *machine) pushSharedSingle(v vector, err error) (int, error) {
 	switch {
 	case err != nil:
 		return 0, err
-	case len(v) == 0:
+	case len(v.Vector) == 0:
 		m.l.PushNil()
-	case len(v) == 1 && v[0].H == nil:
-		m.l.PushNumber(v[0].F)
+	case len(v.Vector) == 1 && v.Vector[0].H == nil:
+		m.l.PushNumber(v.Vector[0].F)
 	default:
-		return m.pushVector(v, nil)
+		return m.pushShared(v, nil)
 	}
 	return 1, nil
 }
@@ -173,68 +183,19 @@ func (m *machine) selector(i int) *selector {
 // vector returns an argument that is a vector, reading it if it is a selector;
 // nil is the empty vector.
 func (m *machine) vector(i int) (promath.Vector, error) {
-	return m.vectorOf(m.l.ToUserData(i))
+	v, err := m.operandVector(i)
+	return v.Vector, err
 }
 
-func (m *machine) vectorOf(v any) (promath.Vector, error) {
-	switch v := v.(type) {
-	case promath.Vector:
-		return v, m.chargeSeries(len(v))
+// operandVector does the same, with the vector's node.
+func (m *machine) operandVector(i int) (vector, error) {
+	switch v := m.l.ToUserData(i).(type) {
+	case vector:
+		return v, m.chargeSeries(len(v.Vector))
 	case *selector:
 		return m.instant(v)
 	}
-	return nil, nil
-}
-
-// instant reads a selector.
-func (m *machine) instant(s *selector) (promath.Vector, error) {
-	if s.Range > 0 {
-		return nil, cured(rangeCure(s.source()), "%s is a range and has no value", s.source())
-	}
-	series, err := m.series(s)
-	if err != nil {
-		return nil, err
-	}
-	v := promath.Instant(series, m.env.Now-s.Offset, m.env.Lookback)
-	return v, m.alloc(sampleBytes * len(v))
-}
-
-func rangeCure(source string) string {
-	return fmt.Sprintf("apply a function that reads ranges: rate(%s), avg_over_time(%s)", source, source)
-}
-
-// ranged reads a range.
-func (m *machine) ranged(s *selector) (promath.Range, error) {
-	series, err := m.series(s)
-	if err != nil {
-		return promath.Range{}, err
-	}
-	m.window = max(m.window, s.Range)
-	end := m.env.Now - s.Offset
-	return promath.Range{Series: series, Start: end - s.Range, End: end, Now: m.env.Now}, nil
-}
-
-var errNoHistory = errors.New("there is no history to read")
-
-func (m *machine) series(s *selector) ([]metric.Series, error) {
-	data := m.env.Data
-	if s.history {
-		data = m.env.History
-	}
-	if data == nil {
-		if s.history {
-			return nil, errNoHistory
-		}
-		return nil, nil
-	}
-	series := data.Select(&s.Selector)
-	rows := 0
-	if s.Range > 0 {
-		for i := range series {
-			rows += len(series[i].T)
-		}
-	}
-	return series, m.charge(1 + len(series)/32 + rows/1024)
+	return vector{}, nil
 }
 
 // grouping returns an optional argument by(...) or without(...).

@@ -1,0 +1,254 @@
+package script
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/gaugeway/gaugeway/pkg/promath"
+)
+
+// A Memo shares what several programs compute of the same series at one time:
+// rate(x["1m"]) that three of them need is computed once. The programs that are
+// given one Memo between Begin and End must be given the same Now, the same
+// Lookback and a Data with the same series; what reads Env.History or Env.PodOf
+// is not shared. A result, an error and the steps and memory that are charged do
+// not depend on it.
+//
+// A value is held only from the first of its uses to the last, as they were in
+// the round before, so that a Memo holds nothing that only one program computes,
+// and nothing in its first round. Between rounds it holds names only. A Memo is
+// not for concurrent use.
+type Memo struct {
+	limit    int // bytes of all values
+	now      int64
+	lookback int64
+	open     bool
+
+	selections map[string]*node
+	held       int            // bytes
+	of         map[string]int // bytes by the namespace whose programs computed them
+	round      uint64
+	shared     int // how often a value was not computed because it was held
+}
+
+// NewMemo returns a Memo that holds at most so many bytes of values at once.
+func NewMemo(limit int) *Memo {
+	return &Memo{limit: limit, selections: map[string]*node{}, of: map[string]int{}}
+}
+
+// Begin starts a round of evaluations at one time, in milliseconds, with one
+// lookback.
+func (m *Memo) Begin(now, lookback int64) {
+	m.now, m.lookback, m.open = now, lookback, true
+	m.round++
+}
+
+// Forget drops the values that are held: the series have changed.
+func (m *Memo) Forget() { m.each(m.drop) }
+
+// End ends the round. It drops all values, and the names that nobody asked for.
+func (m *Memo) End() {
+	m.Forget()
+	m.open = false
+	prune(m.selections, m.round)
+}
+
+// Shared returns how often a value did not have to be computed, since the Memo
+// was made.
+func (m *Memo) Shared() int { return m.shared }
+
+func prune(nodes map[string]*node, round uint64) {
+	for key, n := range nodes {
+		if n.round != round {
+			delete(nodes, key)
+			continue
+		}
+		prune(n.derived, round)
+	}
+}
+
+func (m *Memo) each(f func(*node)) {
+	var walk func(map[string]*node)
+	walk = func(nodes map[string]*node) {
+		for _, n := range nodes {
+			f(n)
+			walk(n.derived)
+		}
+	}
+	walk(m.selections)
+}
+
+// A node names a value: a selection, or what a function makes of the value of
+// another node. Equal computations have one node.
+type node struct {
+	memo    *Memo
+	derived map[string]*node // by function and constants
+
+	round    uint64 // of the last use
+	uses     int    // in that round
+	expected int    // the uses in the round before it
+
+	value any // nil while none is held
+	err   error
+	bytes int
+	owner string
+}
+
+// Bounds of what a program has in a Memo. What exceeds them is not shared.
+const (
+	maxNodes   = 64  // that a run uses
+	maxNodeKey = 512 // bytes
+)
+
+// nodeAt returns the node of a key among others, making it where there is none,
+// and nil where the run has used too many.
+func (m *machine) nodeAt(memo *Memo, nodes *map[string]*node, key []byte) *node {
+	if m.nodes >= maxNodes || len(key) > maxNodeKey {
+		return nil
+	}
+	m.nodes++
+	n := (*nodes)[string(key)]
+	if n == nil {
+		if *nodes == nil {
+			*nodes = map[string]*node{}
+		}
+		n = &node{memo: memo}
+		(*nodes)[string(key)] = n
+	}
+	if n.round != memo.round {
+		n.expected = 0
+		if n.round == memo.round-1 {
+			n.expected = n.uses
+		}
+		n.round, n.uses = memo.round, 0
+	}
+	n.uses++
+	return n
+}
+
+// selection returns the node of a selector; nil where what is made of it is not
+// shared.
+func (m *machine) selection(s *selector) *node {
+	memo := m.env.Memo
+	if memo == nil || s.history || !memo.open || memo.now != m.env.Now || memo.lookback != m.env.Lookback {
+		return nil
+	}
+	if s.text == "" {
+		s.text = s.key()
+	}
+	m.key = append(m.key[:0], s.text...)
+	return m.nodeAt(memo, &memo.selections, m.key)
+}
+
+// derive returns what compute makes of the value of a node, computing it only
+// where no program has before, and the node of the result. The key says what is
+// computed, constants included; of is nil for values that are not shared.
+func derive[T any](m *machine, of *node, key []byte, size func(T) int, compute func() (T, error)) (T, *node, error) {
+	if of == nil {
+		v, err := compute()
+		return v, nil, err
+	}
+	n := m.nodeAt(of.memo, &of.derived, key)
+	if n == nil {
+		v, err := compute()
+		return v, nil, err
+	}
+	if n.value != nil {
+		v, err := n.value.(T), n.err
+		of.memo.shared++
+		if n.uses >= n.expected {
+			of.memo.drop(n)
+		}
+		return v, n, err
+	}
+	v, err := compute()
+	if n.uses < n.expected {
+		of.memo.hold(n, v, err, size(v), m.env.Namespace)
+	}
+	return v, n, err
+}
+
+// partOf returns the node of a part of a selection, of which other functions see
+// the whole.
+func (m *machine) partOf(of *node, name string) *node {
+	if of == nil {
+		return nil
+	}
+	return m.nodeAt(of.memo, &of.derived, m.keyOf(name))
+}
+
+// hold keeps a value where there is room. No namespace takes more than half of
+// what the others leave.
+func (m *Memo) hold(n *node, value any, err error, bytes int, namespace string) {
+	if own := m.of[namespace]; own+bytes > (m.limit-m.held+own)/2 {
+		return
+	}
+	n.value, n.err, n.bytes, n.owner = value, err, bytes, namespace
+	m.held += bytes
+	m.of[namespace] += bytes
+}
+
+func (m *Memo) drop(n *node) {
+	if n.value == nil {
+		return
+	}
+	m.held -= n.bytes
+	if m.of[n.owner] -= n.bytes; m.of[n.owner] == 0 {
+		delete(m.of, n.owner)
+	}
+	n.value, n.err, n.bytes, n.owner = nil, nil, 0, ""
+}
+
+// A vector is a promath.Vector as programs hold it: with its node, nil where it
+// is not shared.
+type vector struct {
+	promath.Vector
+	node *node
+}
+
+// derived is derive for vectors.
+func (m *machine) derived(of *node, key []byte, compute func() (promath.Vector, error)) (vector, error) {
+	v, n, err := derive(m, of, key, sizeOfVector, compute)
+	return vector{v, n}, err
+}
+
+// heldSample is what an element of a vector takes that is held.
+const heldSample = 32
+
+func sizeOfVector(v promath.Vector) int {
+	bytes := heldSample * (1 + len(v))
+	for i := range v {
+		if v[i].H != nil {
+			bytes += v[i].H.Size()
+		}
+	}
+	return bytes
+}
+
+// keyOf returns the key of a function without constants, to which others append
+// theirs. It is valid until the next call.
+func (m *machine) keyOf(name string) []byte {
+	m.key = append(append(m.key[:0], name...), 0)
+	return m.key
+}
+
+func appendNumber(key []byte, f float64) []byte {
+	return binary.LittleEndian.AppendUint64(key, math.Float64bits(f))
+}
+
+func appendText(key []byte, s string) []byte {
+	return append(binary.AppendUvarint(key, uint64(len(s))), s...)
+}
+
+// appendGrouping tells no grouping, which gives a number, from by().
+func appendGrouping(key []byte, g promath.Grouping) []byte {
+	if g.Without {
+		key = append(key, 'w')
+	} else {
+		key = append(key, 'b')
+	}
+	for _, l := range g.Labels {
+		key = appendText(key, l)
+	}
+	return key
+}
