@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes sure that what the tests need beside Go is installed: nginx with its Lua
 # module and HAProxy as real gateways, iproute2 for the networks of pods, a C
-# compiler for the race detector, make and git.
+# compiler for the race detector, make and git. With the argument bench also
+# Prometheus, which the benchmarks compare with.
 #
 # Where something is missing: as root on Debian or Ubuntu it is installed,
 # anywhere else the script says what to install and fails. Nothing is skipped.
@@ -9,6 +10,8 @@ set -euo pipefail
 
 # Debian keeps nginx outside an ordinary user's PATH.
 PATH=$PATH:/usr/sbin
+
+wanted=${1:-test}
 
 # missing prints the Debian packages of what is not there, however it might
 # have come to the machine.
@@ -20,6 +23,7 @@ missing() {
 	command -v haproxy >/dev/null || echo haproxy
 	command -v nginx >/dev/null || echo nginx
 	[ -e "${NGINX_MODULES_DIR:-/usr/lib/nginx/modules}/ngx_http_lua_module.so" ] || echo libnginx-mod-http-lua
+	[ "$wanted" != bench ] || command -v prometheus >/dev/null || echo prometheus
 }
 
 packages=$(missing | xargs)
@@ -31,7 +35,8 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
 	exit 1
 fi
 
-# The tests start nginx themselves: keep the package from starting its service.
+# The tests start nginx and Prometheus themselves: keep the packages from
+# starting their services.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
 	printf '#!/bin/sh\nexit 101\n' >"$policy"

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/gaugeway/gaugeway/e2e/bench/load"
+	"github.com/gaugeway/gaugeway/e2e/build"
+)
+
+// A gaugeway is the real program, serving without a cluster.
+type gaugeway struct {
+	*program
+	*client           // HTTP/2
+	authority []byte  // PEM
+	metrics   []gauge // what it was configured with
+}
+
+// startGaugeway starts gaugeway on the first targets of a load and waits until
+// each metric has an answer.
+func (b *bench) startGaugeway(ctx context.Context, targets int, interval time.Duration, metrics []gauge) (*gaugeway, error) {
+	binary, err := build.Gaugeway()
+	if err != nil {
+		return nil, err
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp(b.dir, "gaugeway-")
+	if err != nil {
+		return nil, err
+	}
+	config, state := filepath.Join(dir, "config"), filepath.Join(dir, "state")
+	if err := os.Mkdir(config, 0o755); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(config, "objects.yaml"), []byte(objects(targets, interval, metrics)), 0o644); err != nil {
+		return nil, err
+	}
+	p, err := b.start("gaugeway", exec.Command(binary, "serve", "--standalone", "--config", config,
+		"--port", strconv.Itoa(port), "--state-dir", state))
+	if err != nil {
+		return nil, err
+	}
+	g := &gaugeway{program: p, metrics: metrics}
+	if err := eventually(ctx, p, "gaugeway's API", func() error { return g.connect(ctx, filepath.Join(state, "kubeconfig")) }); err != nil {
+		return nil, err
+	}
+	// The last in order is evaluated last.
+	return g, eventually(ctx, p, "the first answers", func() error {
+		for _, name := range []string{metrics[0].name, metrics[len(metrics)-1].name} {
+			if _, err := g.list(ctx, name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// connect makes the client of what the kubeconfig says.
+func (g *gaugeway) connect(ctx context.Context, kubeconfig string) error {
+	file, err := clientcmd.LoadFromFile(kubeconfig)
+	if err != nil {
+		return err
+	}
+	access := file.Contexts[file.CurrentContext]
+	if access == nil {
+		return errors.New(kubeconfig + ": no current context")
+	}
+	cluster := file.Clusters[access.Cluster]
+	g.authority = cluster.CertificateAuthorityData
+	g.client, err = newClient(cluster.Server, file.AuthInfos[access.AuthInfo].Token, g.authority, http2)
+	if err != nil {
+		return err
+	}
+	_, err = g.get(ctx, apiRoot)
+	return err
+}
+
+// own adds up the series of one of gaugeway's own metrics; 0 where there is none.
+func (g *gaugeway) own(ctx context.Context, name string) (float64, error) {
+	body, err := g.get(ctx, "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	sum := 0.0
+	for lines := bufio.NewScanner(strings.NewReader(string(body))); lines.Scan(); {
+		rest, ok := strings.CutPrefix(lines.Text(), name)
+		if !ok || rest == "" || rest[0] != '{' && rest[0] != ' ' {
+			continue
+		}
+		v, err := strconv.ParseFloat(rest[strings.LastIndexByte(rest, ' ')+1:], 64)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", name, err)
+		}
+		sum += v
+	}
+	return sum, nil
+}
+
+// sound says that nothing went wrong so far that would make a measurement
+// worthless: failed scrapes, or ticks that were left out.
+func (g *gaugeway) sound(ctx context.Context) error {
+	for _, name := range []string{"gaugeway_scrape_failures_total", "gaugeway_scrapes_skipped_total", "gaugeway_ticks_skipped_total", "gaugeway_evaluation_failures_total", "gaugeway_dropped_lines_total"} {
+		n, err := g.own(ctx, name)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			return fmt.Errorf("%s is %v: is the machine too slow for this load, or busy with other things?", name, n)
+		}
+	}
+	return nil
+}
+
+// objects are the YAML of a source with so many targets and of its metrics.
+func objects(targets int, interval time.Duration, metrics []gauge) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "apiVersion: gaugeway.dev/v1alpha1\nkind: GatewaySource\nmetadata: {name: fleet, namespace: %s}\nspec:\n  interval: %s\n  static:\n    urls:\n", namespace, interval)
+	for target := range targets {
+		fmt.Fprintf(&b, "    - %s\n", load.URL(target))
+	}
+	for _, m := range metrics {
+		fmt.Fprintf(&b, "---\napiVersion: gaugeway.dev/v1alpha1\nkind: GatewayMetric\nmetadata: {name: %s, namespace: %s}\nspec:\n  sources: [{name: fleet}]\n  type: %s\n  lua: |\n    %s\n  external: {name: %s}\n",
+			m.name, namespace, m.kind, m.lua, m.name)
+	}
+	return b.String()
+}
