@@ -122,6 +122,11 @@ func (r *rig) tick(source string) {
 	r.clock.Step(interval)
 }
 
+// round returns a round of a source that shares nothing with others.
+func (r *rig) round(name string) *round {
+	return newRound(r.engine.sources[metric.Key{Namespace: "ns", Name: name}], r.clock.Now().UnixMilli())
+}
+
 func (r *rig) result(name string) *metric.Result {
 	r.t.Helper()
 	e := r.board.External("ns", name)
@@ -779,11 +784,11 @@ func TestWaitingForAProgramHoldsUpNoOther(t *testing.T) {
 	busy.mu.Lock()
 	var waiting sync.WaitGroup
 	for range cap(r.engine.evaluating) {
-		waiting.Go(busy.evaluate)
+		waiting.Go(func() { busy.evaluate(r.round("kong")) })
 	}
 	done := make(chan struct{})
 	time.AfterFunc(50*time.Millisecond, func() { // when those wait
-		other.evaluate()
+		other.evaluate(r.round("kong"))
 		close(done)
 	})
 	select {

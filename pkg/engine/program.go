@@ -30,6 +30,7 @@ type program struct {
 	script  *script.Program
 	sources []*source
 	parts   []window.Part
+	seen    string      // names the parts
 	gone    atomic.Bool // removed by Apply
 
 	mu      sync.Mutex // one evaluation at a time: several sources may call
@@ -51,6 +52,7 @@ func newProgram(e *Engine, m *v1alpha1.GatewayMetric, compiled *script.Program, 
 		script:  compiled,
 		sources: sources,
 		parts:   parts,
+		seen:    seenParts(parts),
 		view:    window.NewView(window.Covered, parts...),
 		rules:   newRules(&m.Spec, sources),
 	}
@@ -122,15 +124,16 @@ func (p *program) wake() {
 	}
 }
 
-// evaluate runs the program and publishes what it answers.
-func (p *program) evaluate() {
+// evaluate runs the program, in a round of its source's, and publishes what it
+// answers.
+func (p *program) evaluate(r *round) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.engine.evaluating <- struct{}{}
 	defer func() { <-p.engine.evaluating }()
 
 	start := p.engine.clock.Now()
-	o := p.observe(start.UnixMilli())
+	o := p.observe(r)
 	result := p.memory.answer(&p.rules, o)
 	p.entry.Publish(result)
 	p.remember(result, p.memory.observed)
@@ -144,7 +147,11 @@ func (p *program) evaluate() {
 }
 
 // observe gathers all that an answer depends on.
-func (p *program) observe(now int64) observation {
+func (p *program) observe(r *round) observation {
+	now := r.now
+	if len(p.sources) > 1 { // another source may have evaluated it since
+		now = max(now, p.last)
+	}
 	o := observation{now: now, mapsPods: p.script.MapsPods()}
 	if now < p.last-p.rules.interval {
 		p.rewind()
@@ -156,21 +163,17 @@ func (p *program) observe(now int64) observation {
 	first := p.since
 	full := p.script.FullWindow()
 	for _, s := range p.sources {
-		c := s.window.CoverageOver(now, full)
-		o.covered += c.Covered
-		o.expected += c.Expected
-		if o.filling == 0 || c.Filling > 0 && c.Wait < o.wait {
-			o.wait = c.Wait
+		h := r.healthOf(s, now, full)
+		o.covered += h.Covered
+		o.expected += h.Expected
+		if o.filling == 0 || h.Filling > 0 && h.Wait < o.wait {
+			o.wait = h.Wait
 		}
-		o.filling += c.Filling
-		o.targets += s.window.Targets()
-		if c.Covered+c.Filling < c.Expected || c.Expected == 0 {
-			o.failures = append(o.failures, s.failures()...)
-		}
-		if at, ok := s.window.Oldest(); ok {
-			first = max(first, at)
-		}
-		o.interval = max(o.interval, s.window.Lookback()/2)
+		o.filling += h.Filling
+		o.targets += h.targets
+		o.failures = append(o.failures, h.failures...)
+		first = max(first, h.first)
+		o.interval = max(o.interval, h.interval)
 	}
 	if o.expected == 0 || o.covered == 0 {
 		return o
@@ -189,7 +192,7 @@ func (p *program) observe(now int64) observation {
 		o.err = restError{until: time.UnixMilli(p.rest)}
 		return o
 	}
-	p.run(&o)
+	p.run(&o, r)
 	return o
 }
 
@@ -202,10 +205,13 @@ func (p *program) rewind() {
 }
 
 // run executes the script over the windows.
-func (p *program) run(o *observation) {
+func (p *program) run(o *observation, r *round) {
 	p.view.Begin(o.now)
 	defer p.view.End()
 	env := script.Env{Now: o.now, Lookback: p.view.Lookback(), Data: p.view, PodOf: p.podOf, Namespace: p.key.Namespace}
+	if r.shared != nil && o.now == r.now {
+		env.Memo = r.shared.memo(p, o.now)
+	}
 	if p.past != nil {
 		p.past.Begin(o.now)
 		defer p.past.End()

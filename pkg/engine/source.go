@@ -48,6 +48,7 @@ type source struct {
 	pollers map[string]*poller  // by target ID
 	layouts *exposition.Layouts // what the parsers share; of what is wanted now
 	answers chan answer
+	rounds  rounds
 }
 
 // A poller scrapes one target, one request at a time.
@@ -183,9 +184,7 @@ func (s *source) tick(ctx context.Context, at time.Time) {
 
 	s.discover(set, at, fresh)
 	s.scrape(ctx, set, at)
-	for _, p := range programs {
-		p.evaluate()
-	}
+	s.evaluate(programs)
 	s.observe(at)
 }
 

@@ -16,25 +16,31 @@ import (
 //
 // A value is held only from the first of its uses to the last, as they were in
 // the round before, so that a Memo holds nothing that only one program computes,
-// and nothing in its first round. Between rounds it holds names only. A Memo is
-// not for concurrent use.
+// and nothing in its first round. Between rounds it holds names only.
 type Memo struct {
-	limit    int // bytes of all values
+	room     *Room
 	now      int64
 	lookback int64
 	open     bool
 
 	selections map[string]*node
-	held       int            // bytes
-	of         map[string]int // bytes by the namespace whose programs computed them
 	round      uint64
 	shared     int // how often a value was not computed because it was held
 }
 
-// NewMemo returns a Memo that holds at most so many bytes of values at once.
-func NewMemo(limit int) *Memo {
-	return &Memo{limit: limit, selections: map[string]*node{}, of: map[string]int{}}
+// A Room bounds what some Memos hold together. Neither it nor they are for
+// concurrent use.
+type Room struct {
+	limit int            // bytes
+	held  int            // bytes
+	of    map[string]int // bytes by the namespace whose programs computed the values
 }
+
+// NewRoom returns room for so many bytes of values at once.
+func NewRoom(limit int) *Room { return &Room{limit: limit, of: map[string]int{}} }
+
+// NewMemo returns an empty Memo.
+func (r *Room) NewMemo() *Memo { return &Memo{room: r, selections: map[string]*node{}} }
 
 // Begin starts a round of evaluations at one time, in milliseconds, with one
 // lookback.
@@ -180,21 +186,23 @@ func (m *machine) partOf(of *node, name string) *node {
 // hold keeps a value where there is room. No namespace takes more than half of
 // what the others leave.
 func (m *Memo) hold(n *node, value any, err error, bytes int, namespace string) {
-	if own := m.of[namespace]; own+bytes > (m.limit-m.held+own)/2 {
+	r := m.room
+	if own := r.of[namespace]; own+bytes > (r.limit-r.held+own)/2 {
 		return
 	}
 	n.value, n.err, n.bytes, n.owner = value, err, bytes, namespace
-	m.held += bytes
-	m.of[namespace] += bytes
+	r.held += bytes
+	r.of[namespace] += bytes
 }
 
 func (m *Memo) drop(n *node) {
 	if n.value == nil {
 		return
 	}
-	m.held -= n.bytes
-	if m.of[n.owner] -= n.bytes; m.of[n.owner] == 0 {
-		delete(m.of, n.owner)
+	r := m.room
+	r.held -= n.bytes
+	if r.of[n.owner] -= n.bytes; r.of[n.owner] == 0 {
+		delete(r.of, n.owner)
 	}
 	n.value, n.err, n.bytes, n.owner = nil, nil, 0, ""
 }

@@ -93,7 +93,7 @@ func TestMemoChangesNothing(t *testing.T) {
 		sources = append(sources, f.Example)
 	}
 	for _, limit := range []int{1 << 20, 1500, 0} {
-		memo := NewMemo(limit)
+		memo := NewRoom(limit).NewMemo()
 		var alone, together []*Program
 		for _, s := range sources {
 			// Twice, for what is asked for again.
@@ -118,8 +118,8 @@ func TestMemoChangesNothing(t *testing.T) {
 				}
 			}
 			memo.End()
-			if memo.held != 0 || len(memo.of) != 0 {
-				t.Errorf("limit %d, round %d: %d bytes are held between rounds by %v", limit, round, memo.held, memo.of)
+			if memo.room.held != 0 || len(memo.room.of) != 0 {
+				t.Errorf("limit %d, round %d: %d bytes are held between rounds by %v", limit, round, memo.room.held, memo.room.of)
 			}
 		}
 		if shared := memo.Shared() > 0; shared != (limit > 0) {
@@ -155,7 +155,7 @@ func TestMemoComputesOnce(t *testing.T) {
 	for _, s := range sources {
 		programs = append(programs, compile(t, s))
 	}
-	memo := NewMemo(1 << 20)
+	memo := NewRoom(1 << 20).NewMemo()
 	for round, want := range []string{
 		"latency_seconds_bucket latency_seconds_bucket latency_seconds_bucket queue_length requests_total requests_total requests_total",
 		"latency_seconds_bucket queue_length requests_total",
@@ -207,7 +207,7 @@ func (d *countedData) Series(sel *metric.Selector) []metric.Series {
 func TestMemoIsOfOneTime(t *testing.T) {
 	t.Parallel()
 	p, q := compile(t, `sum(queue_length)`), compile(t, `sum(queue_length)`)
-	memo := NewMemo(1 << 20)
+	memo := NewRoom(1 << 20).NewMemo()
 	for range 3 {
 		env := memoWorld(0)
 		memo.Begin(env.Now, env.Lookback)
@@ -233,7 +233,7 @@ func TestMemoIsOfOneTime(t *testing.T) {
 func TestMemoForgets(t *testing.T) {
 	t.Parallel()
 	p, q := compile(t, `sum(queue_length)`), compile(t, `sum(queue_length)`)
-	memo := NewMemo(1 << 20)
+	memo := NewRoom(1 << 20).NewMemo()
 	for round := range 3 {
 		env := environment(newSeries(`queue_length{}`, 1))
 		env.Memo = memo
@@ -241,8 +241,8 @@ func TestMemoForgets(t *testing.T) {
 		if v, err := p.Run(env); err != nil || format(v) != "1" {
 			t.Error(format(v), err)
 		}
-		if held := memo.held > 0; held != (round > 0) {
-			t.Errorf("round %d: %d bytes are held", round, memo.held)
+		if held := memo.room.held > 0; held != (round > 0) {
+			t.Errorf("round %d: %d bytes are held", round, memo.room.held)
 		}
 		memo.Forget()
 		env.Data = memory{newSeries(`queue_length{}`, 2)}
@@ -262,7 +262,7 @@ func TestMemoIsBounded(t *testing.T) {
 		series = append(series, newSeries(fmt.Sprintf(`x{i="%d"}`, i), 1))
 	}
 	const limit = 4 * heldSample * 101
-	memo := NewMemo(limit)
+	memo := NewRoom(limit).NewMemo()
 	greedy := `local t = {} for i = 1, 100 do t[i] = x{i=re(concat(".*|", i))} + 0 end return 1`
 	modest := `sum(x + 0) + sum(x)`
 	programs := map[string][]*Program{"greedy": {compile(t, greedy), compile(t, greedy)}, "modest": {compile(t, modest), compile(t, modest)}}
@@ -277,8 +277,8 @@ func TestMemoIsBounded(t *testing.T) {
 				if _, err := programs[namespace][i].Run(env); err != nil {
 					t.Fatal(err)
 				}
-				if memo.of["greedy"] > limit/2 || memo.held > limit {
-					t.Errorf("greedy holds %d of %d bytes, all hold %d", memo.of["greedy"], limit, memo.held)
+				if memo.room.of["greedy"] > limit/2 || memo.room.held > limit {
+					t.Errorf("greedy holds %d of %d bytes, all hold %d", memo.room.of["greedy"], limit, memo.room.held)
 				}
 				if n := len(memo.selections); n > maxNodes+1 {
 					t.Errorf("there are %d selections", n)

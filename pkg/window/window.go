@@ -12,7 +12,6 @@ package window
 import (
 	"fmt"
 	"slices"
-	"sync"
 	"sync/atomic"
 
 	"github.com/prometheus/prometheus/model/histogram"
@@ -30,7 +29,7 @@ type Window struct {
 	// results: the targets are metrics, the rows what they returned.
 	results bool
 
-	mu         sync.RWMutex
+	mu         changes
 	interval   int64 // ms between two scrapes
 	retention  int64 // ms that rows are kept behind a target's newest
 	wants      wants
