@@ -45,21 +45,32 @@ type Target struct {
 	Terminating bool
 }
 
-// SeriesLabels returns the labels of a series: those scraped, renamed where
-// they clash with a label that every target has, and those of the target.
-func (t *Target) SeriesLabels(scraped labels.Labels) labels.Labels {
-	b := labels.NewBuilder(scraped)
-	for _, name := range [...]string{LabelNamespace, LabelPod, LabelNode, LabelInstance, LabelSource} {
-		if v := scraped.Get(name); v != "" {
-			b.Del(name)
-			exported := "exported_" + name
-			for scraped.Has(exported) {
-				exported = "exported_" + exported
-			}
-			b.Set(exported, v)
+// lent are the labels that a target lends, if they apply.
+var lent = [...]string{LabelNamespace, LabelPod, LabelNode, LabelInstance, LabelSource}
+
+// OwnLabels returns the labels that a series has of itself: those scraped,
+// renamed where they clash with a label that a target may lend. Where none
+// does, they are those that were given, without a copy.
+func OwnLabels(scraped labels.Labels) labels.Labels {
+	var b *labels.Builder
+	for _, name := range lent {
+		v := scraped.Get(name)
+		if v == "" {
+			continue
 		}
+		if b == nil {
+			b = labels.NewBuilder(scraped)
+		}
+		b.Del(name)
+		exported := "exported_" + name
+		for scraped.Has(exported) {
+			exported = "exported_" + exported
+		}
+		b.Set(exported, v)
 	}
-	t.Labels.Range(func(l labels.Label) { b.Set(l.Name, l.Value) })
+	if b == nil {
+		return scraped
+	}
 	return b.Labels()
 }
 

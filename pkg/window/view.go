@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/prometheus/prometheus/model/labels"
 
@@ -47,6 +48,9 @@ type View struct {
 	window   int64
 	empty    []*metric.Selector
 	matched  map[string]bool // names of which a series matched
+
+	scratch *scratch     // nil before the first selector since Begin
+	given   []*selection // those whose series were given since
 }
 
 // Mode says what of its windows a View shows.
@@ -90,8 +94,19 @@ func (v *View) Begin(now int64) {
 	}
 }
 
-// End ends the evaluation; series from Select are no longer to be read.
+// End ends the evaluation; series from Select are no longer to be read. Their
+// labels stay what they are.
 func (v *View) End() {
+	if v.scratch != nil {
+		for _, s := range v.given {
+			clear(s.series)
+			v.scratch.spare = append(v.scratch.spare, s.series[:0])
+			s.series = nil
+		}
+		clear(v.scratch.shown)
+		scratches.Put(v.scratch)
+		v.scratch, v.given = nil, v.given[:0]
+	}
 	for _, p := range v.parts {
 		p.Window.mu.RUnlock()
 	}
@@ -118,8 +133,64 @@ func (v *View) Empty() []*metric.Selector {
 const bucketSuffix = "_bucket"
 
 // Select returns the series that match, in label order, with all rows kept.
-// The slice is valid until the same selector is asked for again.
+// The slice is valid until End.
 func (v *View) Select(sel *metric.Selector) []metric.Series {
+	v.Count(sel)
+	return v.Series(sel)
+}
+
+// Count returns how many series Select gives and how many rows they have in all.
+// For Oldest, Window and Empty the selector counts as selected.
+func (v *View) Count(sel *metric.Selector) (series, rows int) {
+	v.window = max(v.window, sel.Range)
+	for _, e := range v.selection(sel).entries {
+		t := &v.scratch.shown[e.target]
+		if t.rows == 0 {
+			continue
+		}
+		series++
+		rows += t.rows
+		if t.live && (v.oldest == 0 || t.newest < v.oldest) && sample(t.column(e.column), t.histograms[e.column], t.rows-1) {
+			v.oldest = t.newest
+		}
+	}
+	if series == 0 {
+		v.empty = append(v.empty, sel)
+	} else {
+		v.matched[sel.Name] = true
+	}
+	return series, rows
+}
+
+// Series returns what Select does, of a selector that was counted.
+func (v *View) Series(sel *metric.Selector) []metric.Series {
+	s := v.selection(sel)
+	if s.series != nil {
+		return s.series
+	}
+	out := v.scratch.take(len(s.entries))
+	for _, e := range s.entries {
+		t := &v.scratch.shown[e.target]
+		if t.rows == 0 {
+			continue
+		}
+		one := metric.Series{Labels: v.scratch.join.labels(t.target, e.column), T: t.t[:t.rows], F: t.column(e.column)[:t.rows]}
+		if h := t.histograms[e.column]; h != nil {
+			one.H = h[:t.rows]
+		}
+		out = append(out, one)
+	}
+	s.series = out
+	v.given = append(v.given, s)
+	return out
+}
+
+// selection returns what a selector matches, and makes the scratch ready.
+func (v *View) selection(sel *metric.Selector) *selection {
+	if v.scratch == nil {
+		v.scratch = scratches.Get().(*scratch)
+		v.show()
+	}
 	s, ok := v.cache[sel]
 	if !ok {
 		if len(v.cache) >= maxSelections {
@@ -129,40 +200,58 @@ func (v *View) Select(sel *metric.Selector) []metric.Series {
 		v.cache[sel] = s
 	}
 	if !ok || !s.current(v.parts) {
-		s.resolve(v.parts, sel)
+		s.resolve(v.parts, sel, v.scratch)
 	}
-	v.window = max(v.window, sel.Range)
-	s.series = s.series[:0]
-	for _, e := range s.entries {
-		w := v.parts[e.part].Window
-		live := !e.target.departed
-		if v.mode == Covered && live && (!w.covered(e.target, v.now) || w.filling(e.target, v.now, v.full) > 0) {
-			continue
-		}
-		rows := len(e.target.t)
-		if v.mode == Past {
-			rows, _ = slices.BinarySearch(e.target.t, v.now)
-		}
-		if rows == 0 {
-			continue
-		}
-		out := metric.Series{Labels: e.column.labels, T: e.target.t[:rows], F: e.column.f[:rows]}
-		if e.column.h != nil {
-			out.H = e.column.h[:rows]
-		}
-		s.series = append(s.series, out)
-		if live && (metric.IsSample(out.F[rows-1]) || out.H != nil && out.H[rows-1] != nil) {
-			if newest := out.T[rows-1]; v.oldest == 0 || newest < v.oldest {
-				v.oldest = newest
+	return s
+}
+
+// show decides what is shown of each target.
+func (v *View) show() {
+	shown := v.scratch.shown[:0]
+	for _, p := range v.parts {
+		w := p.Window
+		for _, t := range w.listed {
+			one := shownTarget{target: t, live: !t.departed, rows: len(t.t), newest: t.newest()}
+			switch {
+			case v.mode == Covered && one.live && (!w.covered(t, v.now) || w.filling(t, v.now, v.full) > 0):
+				one.rows = 0
+			case v.mode == Past:
+				one.rows, _ = slices.BinarySearch(t.t, v.now)
 			}
+			if one.rows > 0 {
+				one.newest = t.t[one.rows-1]
+			}
+			shown = append(shown, one)
 		}
 	}
-	if len(s.series) == 0 {
-		v.empty = append(v.empty, sel)
-	} else {
-		v.matched[sel.Name] = true
+	v.scratch.shown = shown
+}
+
+// A shownTarget is what an evaluation sees of a target.
+type shownTarget struct {
+	*target
+	live   bool
+	rows   int   // the first ones; 0 hides the target
+	newest int64 // of these rows
+}
+
+// A scratch is what Views need during an evaluation. They take turns with it.
+type scratch struct {
+	shown []shownTarget // of all windows of the View, one after the other
+	found []found
+	join  joiner
+	spare [][]metric.Series
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// take returns an empty slice that has room for n series.
+func (s *scratch) take(n int) []metric.Series {
+	var out []metric.Series
+	if last := len(s.spare) - 1; last >= 0 {
+		out, s.spare = s.spare[last], s.spare[:last]
 	}
-	return s.series
+	return slices.Grow(out, max(n, 1))
 }
 
 // A selection is the series of one selector, found anew when series or
@@ -170,13 +259,16 @@ func (v *View) Select(sel *metric.Selector) []metric.Series {
 type selection struct {
 	generations []uint64
 	entries     []entry
-	series      []metric.Series
+	series      []metric.Series // nil until they are asked for, and after End
 }
 
-type entry struct {
-	part   int
-	target *target
-	column *column
+// An entry is a series, by the place of its target among those of all windows.
+type entry struct{ target, column uint32 }
+
+// found is an entry that is being sorted.
+type found struct {
+	entry
+	labels labels.Labels
 }
 
 func (s *selection) current(parts []Part) bool {
@@ -188,24 +280,54 @@ func (s *selection) current(parts []Part) bool {
 	return true
 }
 
-func (s *selection) resolve(parts []Part, sel *metric.Selector) {
-	s.entries = s.entries[:0]
+func (s *selection) resolve(parts []Part, sel *metric.Selector, by *scratch) {
+	all := by.found[:0]
+	place := uint32(0)
 	for i, p := range parts {
 		s.generations[i] = p.Window.generation
-		for _, t := range p.Window.targets {
-			for _, c := range t.byName[sel.Name] {
-				if matchAll(sel.Matchers, c.labels) && matchAll(p.Matchers, c.labels) {
-					s.entries = append(s.entries, entry{part: i, target: t, column: c})
-				}
+		for _, t := range p.Window.listed {
+			for _, c := range t.matching(sel, p.Matchers) {
+				all = append(all, found{entry{place, c}, by.join.labels(t, c)})
 			}
+			place++
 		}
 	}
-	slices.SortFunc(s.entries, func(a, b entry) int {
-		if c := labels.Compare(a.column.labels, b.column.labels); c != 0 {
+	slices.SortFunc(all, func(a, b found) int {
+		if c := labels.Compare(a.labels, b.labels); c != 0 {
 			return c
 		}
-		return cmp.Compare(a.target.ID, b.target.ID)
+		return cmp.Compare(by.shown[a.target].ID, by.shown[b.target].ID)
 	})
+	s.entries = make([]entry, len(all))
+	for i := range all {
+		s.entries[i] = all[i].entry
+	}
+	clear(all)
+	by.found = all
+}
+
+// matching returns the columns that match.
+func (t *target) matching(sel *metric.Selector, also []*labels.Matcher) []uint32 {
+	columns := t.byName[sel.Name]
+	if len(columns) == 0 {
+		return nil
+	}
+	var own []*labels.Matcher
+	for _, m := range slices.Concat(sel.Matchers, also) {
+		switch {
+		case !t.lends(m.Name):
+			own = append(own, m)
+		case !m.Matches(t.Labels.Get(m.Name)):
+			return nil
+		}
+	}
+	var out []uint32
+	for _, c := range columns {
+		if matchAll(own, t.series[c]) {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 func matchAll(matchers []*labels.Matcher, lset labels.Labels) bool {

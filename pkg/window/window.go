@@ -2,7 +2,11 @@
 //
 // A Window belongs to one source. Each of its targets has a ring of
 // timestamps, one row a scrape, that all series of the target share; a series
-// is a column of values beside it. Rows of a column without a sample hold a
+// is a column of values beside it. All columns of a target lie in one block,
+// which has room for as many rows as the retention wants, and are cut together.
+// Of its labels a series keeps those that it has of itself, which are one text
+// for all targets of a fleet; those that the target lends are put beside them
+// for an evaluation only. Rows of a column without a sample hold a
 // marker: metric.Absent where the target answered without the series,
 // metric.Unknown where the series was not kept at that time.
 //
@@ -11,10 +15,11 @@ package window
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"sync/atomic"
 
-	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/gaugeway/gaugeway/pkg/metric"
@@ -34,7 +39,8 @@ type Window struct {
 	retention  int64 // ms that rows are kept behind a target's newest
 	wants      wants
 	targets    map[string]*target
-	generation uint64 // grows whenever the set of series or targets changes
+	listed     []*target // the same, by ID
+	generation uint64    // grows whenever the set of series or targets changes
 }
 
 var ranks atomic.Uint64
@@ -78,11 +84,22 @@ func (w *Window) SetWants(selectors []metric.Selector) (changed bool) {
 	w.wants = next
 	w.retention = next.retention(w.lookback())
 	for _, t := range w.targets {
-		t.keepOnly(next.wantsSeries)
+		t.keepOnly(next.wantsSeries, w.room())
 		t.wantsSince = t.newest()
 	}
 	w.generation++
 	return true
+}
+
+// room returns how many rows a target needs room for: those that are kept, with
+// the base of an increase, and some that may be cut, so that not every scrape
+// moves the rest. It is 0 where nobody knows.
+func (w *Window) room() int {
+	if w.interval == 0 {
+		return 0
+	}
+	kept := int(w.retention/w.interval) + 2
+	return kept + max(2, kept/4)
 }
 
 // Wanted reports whether a series with these scraped labels, those of the
@@ -129,10 +146,9 @@ func (w *Window) SetTargets(targets []metric.Target, at int64) {
 			w.generation++
 		}
 		if !labels.Equal(t.Labels, d.Labels) {
-			t.relabel(d.Labels)
 			w.generation++
 		}
-		t.Target = d
+		t.describe(d)
 	}
 	for id, t := range w.targets {
 		if t.departed && !listed[id] && t.newest() < at-w.retention {
@@ -140,6 +156,12 @@ func (w *Window) SetTargets(targets []metric.Target, at int64) {
 			w.generation++
 		}
 	}
+	w.list()
+}
+
+// list brings the list of the targets up to date.
+func (w *Window) list() {
+	w.listed = slices.SortedFunc(maps.Values(w.targets), func(a, b *target) int { return strings.Compare(a.ID, b.ID) })
 }
 
 // heir returns the rows for a new target: those of a departed one with the
@@ -151,7 +173,7 @@ func (w *Window) heir(d metric.Target, listed map[string]bool) *target {
 			return t
 		}
 	}
-	return &target{Target: d, bare: w.results, byName: map[string][]*column{}}
+	return &target{bare: w.results}
 }
 
 // Depart ends a target that is still listed, such as that of a terminating pod
@@ -174,8 +196,8 @@ func (w *Window) Depart(id string, at int64) bool {
 func (w *Window) Clear() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for id, t := range w.targets {
-		w.targets[id] = t.empty()
+	for _, t := range w.targets {
+		t.clear()
 	}
 	w.generation++
 }
@@ -185,7 +207,7 @@ func (w *Window) Drop(id string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if t := w.targets[id]; t != nil {
-		w.targets[id] = t.empty()
+		t.clear()
 		w.generation++
 	}
 }
@@ -208,7 +230,7 @@ func (w *Window) Append(id string, b metric.Batch) error {
 		w.generation++
 	}
 	w.resumes(t, b.Time)
-	if t.append(b, b.Time-w.retention) {
+	if t.append(b, b.Time-w.retention, w.room()) {
 		w.generation++
 	}
 	return nil
@@ -234,244 +256,8 @@ func (w *Window) Size() (targets, series, samples int) {
 	defer w.mu.RUnlock()
 	for _, t := range w.targets {
 		targets++
-		series += len(t.columns)
-		samples += len(t.columns) * len(t.t)
+		series += len(t.series)
+		samples += len(t.series) * len(t.t)
 	}
 	return targets, series, samples
-}
-
-// A target is the rows of one endpoint.
-type target struct {
-	metric.Target
-	bare     bool // its series have the labels of the batch and no others
-	departed bool
-	// ended: it is listed and has departed all the same, until it answers.
-	ended bool
-	// first is the time of the first row ever, and resumed that of the last one
-	// that ended a silence; 0 for none.
-	first, resumed int64
-	// wantsSince is the newest row's time when the wants last changed: of rows
-	// up to it nothing is known for a series that is new.
-	wantsSince int64
-
-	// t holds the rows' times, oldest first. Column values lie at the same
-	// offsets: all grow and are cut together.
-	t       []int64
-	columns []*column
-	byName  map[string][]*column
-
-	// table is the numbering of the last batch, ids maps it to columns, nil
-	// where a number was not used since.
-	table *metric.Table
-	ids   []*column
-}
-
-// A column is one series.
-type column struct {
-	labels labels.Labels
-	hash   uint64
-	// lost: it had samples, and none of them is kept. When it returns, it is not
-	// a counter that began at 0, so its rows are unknown rather than absent.
-	lost bool
-	f    []float64
-	h    []*histogram.FloatHistogram // nil until the first histogram
-}
-
-// empty returns the target without rows.
-func (t *target) empty() *target {
-	return &target{Target: t.Target, bare: t.bare, departed: t.departed, ended: t.ended, byName: map[string][]*column{}}
-}
-
-func (t *target) newest() int64 {
-	if len(t.t) == 0 {
-		return 0
-	}
-	return t.t[len(t.t)-1]
-}
-
-// append adds a row and drops old ones. It reports whether series came or went.
-func (t *target) append(b metric.Batch, keep int64) (changed bool) {
-	if len(t.t) == 0 {
-		t.first = b.Time
-	}
-	t.cut(keep)
-	t.addRow(b.Time)
-	if t.table != b.Table {
-		changed = t.forget() || changed
-		t.table, t.ids = b.Table, t.ids[:0]
-	}
-	for len(t.ids) < len(b.Table.Series) {
-		t.ids = append(t.ids, nil)
-	}
-	row := len(t.t) - 1
-	for i, id := range b.IDs {
-		c := t.ids[id]
-		if c == nil {
-			var added bool
-			c, added = t.column(t.seriesLabels(b.Table.Series[id]))
-			t.ids[id] = c
-			changed = changed || added
-		}
-		c.f[row], c.lost = b.Values[i], false
-		if b.Histograms != nil && b.Histograms[i] != nil {
-			c.setHistogram(row, b.Histograms[i])
-		}
-	}
-	return changed
-}
-
-func (t *target) seriesLabels(given labels.Labels) labels.Labels {
-	if t.bare {
-		return given
-	}
-	return t.SeriesLabels(given)
-}
-
-// relabel gives the series other labels of their target: it is the same target,
-// and they go on.
-func (t *target) relabel(of labels.Labels) {
-	for _, c := range t.columns {
-		b := labels.NewBuilder(c.labels)
-		t.Labels.Range(func(l labels.Label) { b.Del(l.Name) })
-		of.Range(func(l labels.Label) { b.Set(l.Name, l.Value) })
-		c.labels = b.Labels()
-		c.hash = c.labels.Hash()
-	}
-}
-
-// addRow adds a row without samples.
-func (t *target) addRow(at int64) {
-	t.t = append(t.t, at)
-	for _, c := range t.columns {
-		c.f = append(c.f, c.nothing())
-		if c.h != nil {
-			c.h = append(c.h, nil)
-		}
-	}
-}
-
-// nothing is the marker of a row without a sample.
-func (c *column) nothing() float64 {
-	if c.lost {
-		return metric.Unknown
-	}
-	return metric.Absent
-}
-
-func (c *column) setHistogram(row int, h *histogram.FloatHistogram) {
-	if c.h == nil {
-		c.h = make([]*histogram.FloatHistogram, len(c.f), cap(c.f))
-	}
-	c.h[row] = h
-	c.f[row] = metric.Absent
-}
-
-// column returns the column of a series, adding one where it is new. In rows
-// before it a new series was absent, or unknown where it was not asked for.
-func (t *target) column(lset labels.Labels) (c *column, added bool) {
-	name, hash := lset.Get(labels.MetricName), lset.Hash()
-	for _, c := range t.byName[name] {
-		if c.hash == hash && labels.Equal(c.labels, lset) {
-			return c, false
-		}
-	}
-	c = &column{labels: lset, hash: hash, f: make([]float64, len(t.t), cap(t.t))}
-	for i, at := range t.t {
-		if at <= t.wantsSince {
-			c.f[i] = metric.Unknown
-		} else {
-			c.f[i] = metric.Absent
-		}
-	}
-	t.columns = append(t.columns, c)
-	t.byName[name] = append(t.byName[name], c)
-	return c, true
-}
-
-// cut drops rows before keep once they are a quarter of all, so that the cost
-// of moving the rest is spread over the scrapes. One row before keep stays: it
-// is the base of an increase.
-func (t *target) cut(keep int64) {
-	n, _ := slices.BinarySearch(t.t, keep)
-	n--
-	if n <= 0 || 4*n < len(t.t) {
-		return
-	}
-	t.t = slices.Delete(t.t, 0, n)
-	for _, c := range t.columns {
-		ended := c.endedBefore(n)
-		c.f = slices.Delete(c.f, 0, n)
-		if c.h != nil {
-			c.h = slices.Delete(c.h, 0, n)
-		}
-		if !c.lost && c.empty() {
-			c.lost, ended = true, true
-		}
-		for i := 0; ended && i < len(c.f) && !c.sample(i); i++ {
-			c.f[i] = metric.Unknown
-		}
-	}
-}
-
-// forget drops the series that are lost, as the parser that numbered them did.
-// It reports whether there were any.
-func (t *target) forget() bool {
-	if !slices.ContainsFunc(t.columns, func(c *column) bool { return c.lost }) {
-		return false
-	}
-	t.columns = slices.DeleteFunc(t.columns, func(c *column) bool { return c.lost })
-	t.reindex()
-	return true
-}
-
-// empty reports whether the column has no sample in any row.
-func (c *column) empty() bool {
-	for i := len(c.f) - 1; i >= 0; i-- {
-		if c.sample(i) {
-			return false
-		}
-	}
-	return true
-}
-
-// sample reports whether a row has a sample.
-func (c *column) sample(row int) bool {
-	return metric.IsSample(c.f[row]) || c.h != nil && c.h[row] != nil
-}
-
-// endedBefore reports whether the column has no sample at a row, but had some
-// before: if it returns, it does not begin at 0.
-func (c *column) endedBefore(row int) bool {
-	for i := row; i >= 0; i-- {
-		if c.sample(i) {
-			return i < row
-		}
-	}
-	return false
-}
-
-// keepOnly drops the columns that wanted does not name.
-func (t *target) keepOnly(wanted func(labels.Labels) bool) {
-	t.columns = slices.DeleteFunc(t.columns, func(c *column) bool { return !wanted(c.labels) })
-	t.reindex()
-}
-
-func (t *target) reindex() {
-	t.columns = slices.Clip(t.columns)
-	t.table, t.ids = nil, nil
-	t.byName = make(map[string][]*column, len(t.byName))
-	for _, c := range t.columns {
-		name := c.labels.Get(labels.MetricName)
-		t.byName[name] = append(t.byName[name], c)
-	}
-}
-
-// depart ends all series: a last row without samples.
-func (t *target) depart(at int64) {
-	t.departed = true
-	if len(t.t) == 0 {
-		return
-	}
-	// Before the scrape that its heir may get at this very time.
-	t.addRow(max(at-1, t.newest()+1))
 }
