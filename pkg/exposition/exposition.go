@@ -71,8 +71,8 @@ type Parser struct {
 	layouts *Layouts
 	table   *metric.Table
 	layout  *layout
-	owned   bool // words and series of the layout are this parser's alone
-	kept    int  // samples of the last batch, the size of the next
+	owned   bool         // words and series of the layout are this parser's alone
+	last    metric.Batch // whose slices the next one uses
 	medium  medium
 
 	quiet   int  // scrapes in a row that were as predicted
@@ -94,9 +94,9 @@ func NewParser(o Options) *Parser {
 // Parse reads a body; at is the time of its samples, in milliseconds, and
 // contentType the header of that name, which may be empty.
 //
-// The slices of the Batch are the caller's. Its Table is the Parser's: the next
-// Parse may append to it, so a batch is to be consumed before the next Parse of
-// its target begins. The body is the caller's again when Parse returns, and
+// The Batch is the Parser's: the next Parse appends to its Table and uses its
+// slices anew, so a batch is to be consumed before the next Parse of its target
+// begins. Only its Histograms stay what they are. The body is the caller's again when Parse returns, and
 // nothing refers to it; but Parse may change it (to remove carriage returns) and
 // write a byte behind its end, within its capacity.
 //
@@ -109,17 +109,26 @@ func (p *Parser) Parse(body []byte, contentType string, at int64) (metric.Batch,
 	r := &reading{layout: p.layout, owned: p.owned, layouts: p.layouts, want: p.want, scratch: s, batch: metric.Batch{
 		Time:   at,
 		Table:  p.table,
-		IDs:    make([]uint32, 0, p.kept),
-		Values: make([]float64, 0, p.kept),
+		IDs:    p.last.IDs[:0],
+		Values: p.last.Values[:0],
 	}}
 	err := p.read(r, body, contentType)
 	p.layout, p.owned = r.layout, r.owned
 	if err != nil {
 		return metric.Batch{}, r.stats, err
 	}
-	p.kept = r.stats.Kept
+	p.reuse(r.batch)
 	p.remember(r)
 	return r.batch, r.stats, nil
+}
+
+// reuse keeps the slices of a batch for the next one, unless they are much
+// larger than it is.
+func (p *Parser) reuse(b metric.Batch) {
+	p.last = metric.Batch{IDs: b.IDs, Values: b.Values}
+	if n := len(b.IDs); cap(b.IDs) > n+n/4 || cap(b.Values) > n+n/4 {
+		p.last = metric.Batch{IDs: make([]uint32, 0, n), Values: make([]float64, 0, n)}
+	}
 }
 
 func (p *Parser) read(r *reading, body []byte, contentType string) error {

@@ -7,11 +7,41 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // minRead is the least room, in bytes, that a buffer has when it is read into,
 // and the room that is left behind a body.
 const minRead = 4 << 10
+
+// A turn is the right to have a body in memory, which a few scrapes have at once.
+type turn struct {
+	turns chan struct{}
+	late  *time.Timer
+	ended bool // it was given up, or will be by late
+}
+
+// take waits until the body of an answer may be read. A body that takes long to
+// come gives up its turn, so that others need not wait for it.
+func (s *Scraper) take(response *http.Response) (*turn, error) {
+	ctx := response.Request.Context()
+	select {
+	case s.turns <- struct{}{}:
+	case <-ctx.Done():
+		return nil, s.transportError(ctx, ctx.Err(), "after 0 bytes of the body")
+	}
+	return &turn{turns: s.turns, late: time.AfterFunc(s.stall, func() { <-s.turns })}, nil
+}
+
+// read says that the body has been read: what is left of its turn is parsing.
+func (t *turn) read() { t.ended = !t.late.Stop() }
+
+// end gives the turn back.
+func (t *turn) end() {
+	if !t.ended {
+		<-t.turns
+	}
+}
 
 // readBody reads the body of an answer into buf, unpacked.
 func (s *Scraper) readBody(response *http.Response, buf *[]byte) error {

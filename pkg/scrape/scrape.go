@@ -8,6 +8,9 @@
 //     settings of the environment are not used.
 //   - The whole scrape ends at Config.Timeout, whatever the target does. A body
 //     ends at Config.BodySizeLimit, unpacked, and the headers at 64 KiB.
+//   - Targets are asked all at once, but bodies are read and parsed a few at a
+//     time, so that the memory for them does not grow with the fleet. One that
+//     stalls does not make the others wait.
 //   - Identity encoding unless gzip is asked for; a target that sends gzip all
 //     the same is understood.
 //   - Certificates are always verified; TLS 1.2 is the least.
@@ -21,6 +24,7 @@ import (
 	"compress/gzip"
 	"context"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -46,9 +50,17 @@ const (
 	// idleTimeout is how long a connection is kept between two scrapes; targets
 	// that are scraped less often get a new one each time.
 	idleTimeout = 90 * time.Second
-	// maxIdle connections are kept to one address, which may have several
-	// targets with a path each.
-	maxIdle = 16
+	// maxIdle connections are kept to one address: all of them, as an address may
+	// have any number of targets with a path each.
+	maxIdle = math.MaxInt
+	// writeBuffer is the room for a request, in bytes. Longer ones take several
+	// writes.
+	writeBuffer = 1 << 10
+	// maxBodies are read and parsed at once.
+	maxBodies = 16
+	// stalled is after what time a body that is still read does not count for
+	// that any more.
+	stalled = 20 * time.Millisecond
 )
 
 // A Config says how the targets of one source are scraped.
@@ -83,6 +95,8 @@ type Scraper struct {
 	bodies sync.Pool                   // of *[]byte
 	unzips sync.Pool                   // of *gzip.Reader
 	size   atomic.Int64                // of the last body
+	turns  chan struct{}               // holds one for each body that is read or parsed
+	stall  time.Duration               // for how long a body that is read keeps its turn
 }
 
 // A Protocol is a format of an exposition, by Prometheus's name.
@@ -134,7 +148,7 @@ func New(c Config) (*Scraper, error) {
 	if err := c.TLS.check(c.Now); err != nil {
 		return nil, err
 	}
-	s := &Scraper{config: c, header: header(c)}
+	s := &Scraper{config: c, header: header(c), turns: make(chan struct{}, maxBodies), stall: stalled}
 	s.kept.Store(&connections{Transport: newTransport(c)})
 	return s, nil
 }
@@ -177,6 +191,7 @@ func newTransport(c Config) *http.Transport {
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		IdleConnTimeout:        idleTimeout,
 		MaxIdleConnsPerHost:    maxIdle,
+		WriteBufferSize:        writeBuffer,
 	}
 }
 
@@ -205,22 +220,35 @@ func (s *Scraper) Scrape(ctx context.Context, target string, p *exposition.Parse
 	if err != nil {
 		return Result{}, err
 	}
-	buf := s.buffer()
-	defer s.keep(buf)
 
 	// A connection may take as long as a lost packet is waited for. Samples that
 	// were as old as that would make the rates after them low.
 	begin := s.config.Now()
 	sent := begin
 	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent = s.config.Now() }}
-	contentType, err := s.fetch(request.WithContext(httptrace.WithClientTrace(ctx, trace)), buf)
+	response, err := s.fetch(request.WithContext(httptrace.WithClientTrace(ctx, trace)))
+	if err != nil {
+		return Result{Duration: s.config.Now().Sub(begin)}, err
+	}
+	defer response.Body.Close()
+
+	// What waits for its turn is in the target's connection and takes no memory.
+	turn, err := s.take(response)
+	if err != nil {
+		return Result{Duration: s.config.Now().Sub(begin)}, err
+	}
+	defer turn.end()
+	buf := s.buffer()
+	defer s.keep(buf)
+	err = s.readBody(response, buf)
+	turn.read()
 	result := Result{Bytes: len(*buf), Duration: s.config.Now().Sub(begin)}
 	if err != nil {
 		return result, err
 	}
 	s.size.Store(int64(len(*buf)))
 
-	result.Batch, result.Stats, err = p.Parse(*buf, contentType, sent.UnixMilli())
+	result.Batch, result.Stats, err = p.Parse(*buf, response.Header.Get("Content-Type"), sent.UnixMilli())
 	if err != nil {
 		return result, &Error{Reason: ReasonContent, what: "the body cannot be read", err: err}
 	}
@@ -255,41 +283,47 @@ func (s *Scraper) request(ctx context.Context, target string) (*http.Request, er
 	return request, nil
 }
 
-// fetch sends a request and reads the body, unpacked, into buf. It returns the
-// content type.
-func (s *Scraper) fetch(request *http.Request, buf *[]byte) (string, error) {
+// fetch sends a request and returns the answer, whose body is still to be read
+// and is that of statistics.
+func (s *Scraper) fetch(request *http.Request) (*http.Response, error) {
 	response, err := s.connections().RoundTrip(request)
 	if err != nil {
-		return "", s.transportError(request.Context(), err, "before the answer began")
+		return nil, s.transportError(request.Context(), err, "before the answer began")
 	}
-	defer response.Body.Close()
-	if err := statusError(response); err != nil {
-		return "", err
+	err = statusError(response)
+	if err == nil && response.ContentLength > s.config.BodySizeLimit {
+		err = s.tooLarge()
 	}
-	if response.ContentLength > s.config.BodySizeLimit {
-		return "", s.tooLarge()
+	if err != nil {
+		response.Body.Close()
+		return nil, err
 	}
-	if err := s.readBody(response, buf); err != nil {
-		return "", err
-	}
-	return response.Header.Get("Content-Type"), nil
+	return response, nil
 }
 
-// buffer returns an empty buffer that has room for a body like the last.
+// buffer returns an empty buffer that has room for a body like the last, or one
+// that is a bit larger.
 func (s *Scraper) buffer() *[]byte {
-	want := int(s.size.Load()) + minRead
-	if buf, ok := s.bodies.Get().(*[]byte); ok && cap(*buf) >= want {
-		*buf = (*buf)[:0]
-		return buf
+	buf, ok := s.bodies.Get().(*[]byte)
+	if !ok || !s.fits(buf) {
+		last := int(s.size.Load())
+		b := make([]byte, 0, last+last/16+2*minRead)
+		buf = &b
 	}
-	buf := make([]byte, 0, want)
-	return &buf
+	*buf = (*buf)[:0]
+	return buf
 }
 
-// keep makes a buffer available to the next scrape, unless it is much too large
-// for it.
+// fits reports whether a buffer has room for a body like the last, and not much
+// more.
+func (s *Scraper) fits(buf *[]byte) bool {
+	least := int(s.size.Load()) + minRead
+	return cap(*buf) >= least && cap(*buf) <= least+least/2+minRead
+}
+
+// keep makes a buffer available to the next scrape if it fits.
 func (s *Scraper) keep(buf *[]byte) {
-	if cap(*buf) <= 4*(int(s.size.Load())+minRead) {
+	if s.fits(buf) {
 		s.bodies.Put(buf)
 	}
 }

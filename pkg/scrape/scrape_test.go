@@ -417,7 +417,7 @@ func checkError(t *testing.T, err error, reason Reason, message string) {
 
 // scraper returns a Scraper that is closed with the test. Its timeout is long
 // where none is given, since machines may be slow.
-func scraper(t *testing.T, c Config) *Scraper {
+func scraper(t testing.TB, c Config) *Scraper {
 	t.Helper()
 	if c.Timeout == 0 {
 		c.Timeout = time.Minute
@@ -431,7 +431,7 @@ func scraper(t *testing.T, c Config) *Scraper {
 }
 
 // serve returns the URL of a server that lives as long as the test.
-func serve(t *testing.T, h http.HandlerFunc) string {
+func serve(t testing.TB, h http.HandlerFunc) string {
 	t.Helper()
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
