@@ -43,11 +43,15 @@ func (b *bench) fleet(ctx context.Context) ([]row, error) {
 	if err := p.verify(ctx, shape); err != nil {
 		return nil, err
 	}
+	before, err := g.troubles(ctx)
+	if err != nil {
+		return nil, err
+	}
 	cpu, err := cores(ctx, interval, int(b.lasting(time.Minute)/interval), g.program, p.program, targets)
 	if err != nil {
 		return nil, err
 	}
-	if err := g.sound(ctx); err != nil {
+	if err := g.sound(ctx, before); err != nil {
 		return nil, err
 	}
 	ours, err := memoryOf(g.PID())

@@ -77,12 +77,16 @@ func (b *bench) delaysOf(ctx context.Context, shape load.Shape, hanging bool) ([
 	if err := verify(ctx, g); err != nil {
 		return nil, err
 	}
+	before, err := g.troubles(ctx)
+	if err != nil {
+		return nil, err
+	}
 	seen, err := watch(ctx, g, o.Start, b.lasting(30*time.Second))
 	if err != nil {
 		return nil, err
 	}
 	if !hanging {
-		err = g.sound(ctx)
+		err = g.sound(ctx, before)
 	}
 	return delays(seen), err
 }

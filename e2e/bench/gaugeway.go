@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,7 +46,7 @@ func (b *bench) startGaugeway(ctx context.Context, targets int, interval time.Du
 	if err := os.Mkdir(config, 0o755); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(config, "objects.yaml"), []byte(objects(targets, interval, metrics)), 0o644); err != nil {
+	if err := writeObjects(config, targets, interval, metrics); err != nil {
 		return nil, err
 	}
 	p, err := b.start("gaugeway", exec.Command(binary, "serve", "--standalone", "--config", config,
@@ -109,31 +110,80 @@ func (g *gaugeway) own(ctx context.Context, name string) (float64, error) {
 	return sum, nil
 }
 
-// sound says that nothing went wrong so far that would make a measurement
-// worthless: failed scrapes, or ticks that were left out.
-func (g *gaugeway) sound(ctx context.Context) error {
-	for _, name := range []string{"gaugeway_scrape_failures_total", "gaugeway_scrapes_skipped_total", "gaugeway_ticks_skipped_total", "gaugeway_evaluation_failures_total", "gaugeway_dropped_lines_total"} {
+// troubles counts what would make a measurement worthless: failed scrapes and
+// evaluations, or ticks that were left out.
+func (g *gaugeway) troubles(ctx context.Context) (map[string]float64, error) {
+	found := map[string]float64{}
+	for _, name := range []string{
+		"gaugeway_scrape_failures_total", "gaugeway_scrapes_skipped_total", "gaugeway_ticks_skipped_total",
+		"gaugeway_evaluation_failures_total", "gaugeway_dropped_lines_total",
+	} {
 		n, err := g.own(ctx, name)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if n > 0 {
-			return fmt.Errorf("%s is %v: is the machine too slow for this load, or busy with other things?", name, n)
+		found[name] = n
+	}
+	return found, nil
+}
+
+// sound says that there were no further troubles since some were counted. The
+// first tick of all may well take longer than the interval.
+func (g *gaugeway) sound(ctx context.Context, before map[string]float64) error {
+	now, err := g.troubles(ctx)
+	if err != nil {
+		return err
+	}
+	for name, n := range now {
+		if n > before[name] {
+			return fmt.Errorf("%s grew by %v: is the machine too slow for this load, or busy with other things?", name, n-before[name])
 		}
 	}
 	return nil
 }
 
-// objects are the YAML of a source with so many targets and of its metrics.
-func objects(targets int, interval time.Duration, metrics []gauge) string {
+// writeObjects writes a source with so many targets, and its metrics, to a
+// folder, in files that are not larger than gaugeway reads.
+func writeObjects(dir string, targets int, interval time.Duration, metrics []gauge) error {
+	const perFile = 2000
+	if err := os.WriteFile(filepath.Join(dir, "source.yaml"), []byte(sourceObject(targets, interval)), 0o644); err != nil {
+		return err
+	}
+	n := 0
+	for some := range slices.Chunk(metrics, perFile) {
+		n++
+		var b strings.Builder
+		for _, m := range some {
+			b.WriteString(m.object())
+		}
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("metrics-%d.yaml", n)), []byte(b.String()), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sourceObject is the YAML of a source.
+func sourceObject(targets int, interval time.Duration) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "apiVersion: gaugeway.dev/v1alpha1\nkind: GatewaySource\nmetadata: {name: fleet, namespace: %s}\nspec:\n  interval: %s\n  static:\n    urls:\n", namespace, interval)
 	for target := range targets {
 		fmt.Fprintf(&b, "    - %s\n", load.URL(target))
 	}
-	for _, m := range metrics {
-		fmt.Fprintf(&b, "---\napiVersion: gaugeway.dev/v1alpha1\nkind: GatewayMetric\nmetadata: {name: %s, namespace: %s}\nspec:\n  sources: [{name: fleet}]\n  type: %s\n  lua: |\n    %s\n  external: {name: %s}\n",
-			m.name, namespace, m.kind, m.lua, m.name)
-	}
 	return b.String()
+}
+
+// object is the YAML of a metric of the source.
+func (m gauge) object() string {
+	return fmt.Sprintf(`---
+apiVersion: gaugeway.dev/v1alpha1
+kind: GatewayMetric
+metadata: {name: %s, namespace: %s}
+spec:
+  sources: [{name: fleet}]
+  type: %s
+  lua: |
+    %s
+  external: {name: %s}
+`, m.name, namespace, m.kind, m.lua, m.name)
 }

@@ -61,11 +61,15 @@ func (b *bench) consumption(ctx context.Context, shape load.Shape, interval time
 	if err := verify(ctx, g); err != nil {
 		return consumption{}, err
 	}
+	before, err := g.troubles(ctx)
+	if err != nil {
+		return consumption{}, err
+	}
 	cpu, err := cores(ctx, interval, int(b.lasting(20*time.Second)/interval)+1, g.program)
 	if err != nil {
 		return consumption{}, err
 	}
-	if err := g.sound(ctx); err != nil {
+	if err := g.sound(ctx, before); err != nil {
 		return consumption{}, err
 	}
 	live, err := g.own(ctx, "go_gc_heap_live_bytes")

@@ -68,17 +68,17 @@ func pause(ctx context.Context, d time.Duration, running ...*program) error {
 	poll := time.NewTicker(100 * time.Millisecond)
 	defer poll.Stop()
 	for {
+		for _, p := range running {
+			if err := p.Err(); err != nil {
+				return err
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-timer.C:
 			return nil
 		case <-poll.C:
-			for _, p := range running {
-				if err := p.Err(); err != nil {
-					return err
-				}
-			}
 		}
 	}
 }

@@ -53,6 +53,10 @@ func (b *bench) readsOf(ctx context.Context, metrics int) ([]row, error) {
 	if err := pause(ctx, 12*time.Second, targets, g.program); err != nil {
 		return nil, err
 	}
+	before, err := g.troubles(ctx)
+	if err != nil {
+		return nil, err
+	}
 	answers := map[string]*v1beta1.ExternalMetricValueList{}
 	for _, name := range []string{name, itemsName} {
 		if answers[name], err = g.list(ctx, name); err != nil {
@@ -81,7 +85,7 @@ func (b *bench) readsOf(ctx context.Context, metrics int) ([]row, error) {
 		}
 		rows = append(rows, more...)
 	}
-	return rows, g.sound(ctx)
+	return rows, g.sound(ctx, before)
 }
 
 // compare lets gaugeway, the floor and gaugeway's /healthz take turns.

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/signal"
@@ -28,10 +29,12 @@ import (
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	"k8s.io/client-go/rest"
+	openapicommon "k8s.io/kube-openapi/pkg/common"
 	"k8s.io/metrics/pkg/apis/external_metrics"
 	"k8s.io/metrics/pkg/apis/external_metrics/v1beta1"
 	"sigs.k8s.io/custom-metrics-apiserver/pkg/apiserver"
-	openapi "sigs.k8s.io/custom-metrics-apiserver/pkg/generated/openapi/externalmetrics"
+	openapicore "sigs.k8s.io/custom-metrics-apiserver/pkg/generated/openapi/core"
+	openapiexternal "sigs.k8s.io/custom-metrics-apiserver/pkg/generated/openapi/externalmetrics"
 )
 
 func main() {
@@ -66,14 +69,21 @@ func (o *options) run(ctx context.Context) error {
 		return err
 	}
 	namer := openapinamer.NewDefinitionNamer(apiserver.Scheme)
-	config.OpenAPIConfig = genericapiserver.DefaultOpenAPIConfig(openapi.GetOpenAPIDefinitions, namer)
-	config.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(openapi.GetOpenAPIDefinitions, namer)
+	config.OpenAPIConfig = genericapiserver.DefaultOpenAPIConfig(definitions, namer)
+	config.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(definitions, namer)
 	library := apiserver.Config{GenericConfig: &config.Config}
 	server, err := library.Complete(nil).New("floor", nil, provider)
 	if err != nil {
 		return fmt.Errorf("assemble the server: %w", err)
 	}
 	return server.GenericAPIServer.PrepareRun().RunWithContext(ctx)
+}
+
+// definitions describe the types of the API.
+func definitions(ref openapicommon.ReferenceCallback) map[string]openapicommon.OpenAPIDefinition {
+	all := openapicore.GetOpenAPIDefinitions(ref)
+	maps.Copy(all, openapiexternal.GetOpenAPIDefinitions(ref))
+	return all
 }
 
 // secure opens the port, with TLS, for the bearer of the token.
