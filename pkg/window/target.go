@@ -16,6 +16,7 @@ const reserved = 64
 // A target is the rows of one endpoint.
 type target struct {
 	metric.Target
+	edition  uint64         // another whenever its labels or series are
 	lent     []labels.Label // what it lends to each of its series, by name
 	bare     bool           // its series have the labels of the batch and no others
 	departed bool
@@ -50,7 +51,8 @@ type target struct {
 
 // describe makes the target the one that is given; its rows stay.
 func (t *target) describe(d metric.Target) {
-	if t.lent == nil || !labels.Equal(t.Labels, d.Labels) {
+	if t.lent == nil || t.ID != d.ID || !labels.Equal(t.Labels, d.Labels) {
+		t.edition = editions.Add(1)
 		t.lent = make([]labels.Label, 0, d.Labels.Len())
 		d.Labels.Range(func(l labels.Label) { t.lent = append(t.lent, l) })
 	}
@@ -59,7 +61,7 @@ func (t *target) describe(d metric.Target) {
 
 // clear drops all rows.
 func (t *target) clear() {
-	*t = target{Target: t.Target, lent: t.lent, bare: t.bare, departed: t.departed, ended: t.ended}
+	*t = target{Target: t.Target, edition: editions.Add(1), lent: t.lent, bare: t.bare, departed: t.departed, ended: t.ended}
 }
 
 func (t *target) newest() int64 {
@@ -332,6 +334,7 @@ func (t *target) rebuild(kept []uint32, stride int) {
 
 // index lists the columns by the names of their series.
 func (t *target) index() {
+	t.edition = editions.Add(1)
 	t.byName = map[string][]uint32{}
 	for c, own := range t.series {
 		name := own.Get(labels.MetricName)

@@ -1,7 +1,6 @@
 package window
 
 import (
-	"cmp"
 	"maps"
 	"regexp"
 	"slices"
@@ -37,20 +36,27 @@ func Values(allowed map[string][]string) []*labels.Matcher {
 // A View reads the windows of a metric's sources for one program. It belongs
 // to one goroutine at a time. Between Begin and End the windows do not change.
 type View struct {
-	parts []Part
-	mode  Mode
-	cache map[*metric.Selector]*selection
+	parts  []Part
+	of     *Selections
+	cache  map[*metric.Selector]*viewed
+	sight  *sight // nil before the first selector since Begin
+	lent   *scratch
+	full   int64
+	now    int64
+	oldest int64
+	window int64
 
-	full     int64
-	now      int64
 	lookback int64
-	oldest   int64
-	window   int64
 	empty    []*metric.Selector
 	matched  map[string]bool // names of which a series matched
+}
 
-	scratch *scratch     // nil before the first selector since Begin
-	given   []*selection // those whose series were given since
+// viewed is what one View has of a selection.
+type viewed struct {
+	*selection
+	asked  bool            // since Begin
+	series []metric.Series // nil until they are asked for, and after End
+	bare   []metric.Series // the same without labels
 }
 
 // Mode says what of its windows a View shows.
@@ -73,12 +79,8 @@ const (
 // run time.
 const maxSelections = 256
 
-// NewView returns a view of the parts.
-func NewView(mode Mode, parts ...Part) *View {
-	parts = slices.Clone(parts)
-	slices.SortStableFunc(parts, func(a, b Part) int { return cmp.Compare(a.Window.rank, b.Window.rank) })
-	return &View{parts: parts, mode: mode, cache: map[*metric.Selector]*selection{}, matched: map[string]bool{}}
-}
+// NewView returns a view of the parts that shares its selections with no other.
+func NewView(mode Mode, parts ...Part) *View { return NewSelections(mode, parts...).View() }
 
 // Fill says that the program reads low until a window of so many milliseconds is
 // filled: targets of which it is not are left out, as CoverageOver counts them.
@@ -97,16 +99,19 @@ func (v *View) Begin(now int64) {
 // End ends the evaluation; series from Select are no longer to be read. Their
 // labels stay what they are.
 func (v *View) End() {
-	if v.scratch != nil {
-		for _, s := range v.given {
-			clear(s.series)
-			v.scratch.spare = append(v.scratch.spare, s.series[:0])
-			s.series = nil
+	for sel, c := range v.cache {
+		if !c.asked {
+			delete(v.cache, sel)
+			continue
 		}
-		clear(v.scratch.shown)
-		scratches.Put(v.scratch)
-		v.scratch, v.given = nil, v.given[:0]
+		v.lent.give(c.series)
+		v.lent.give(c.bare)
+		c.asked, c.series, c.bare = false, nil, nil
 	}
+	if v.lent != nil {
+		scratches.Put(v.lent)
+	}
+	v.lent, v.sight = nil, nil
 	for _, p := range v.parts {
 		p.Window.mu.RUnlock()
 	}
@@ -143,102 +148,88 @@ func (v *View) Select(sel *metric.Selector) []metric.Series {
 // For Oldest, Window and Empty the selector counts as selected.
 func (v *View) Count(sel *metric.Selector) (series, rows int) {
 	v.window = max(v.window, sel.Range)
-	for _, e := range v.selection(sel).entries {
-		t := &v.scratch.shown[e.target]
-		if t.rows == 0 {
-			continue
-		}
-		series++
-		rows += t.rows
-		if t.live && (v.oldest == 0 || t.newest < v.oldest) && sample(t.column(e.column), t.histograms[e.column], t.rows-1) {
-			v.oldest = t.newest
-		}
+	s := v.selection(sel).selection
+	c := v.of.count(v.sight, s)
+	if c.oldest != 0 && (v.oldest == 0 || c.oldest < v.oldest) {
+		v.oldest = c.oldest
 	}
-	if series == 0 {
+	if c.series == 0 {
 		v.empty = append(v.empty, sel)
 	} else {
 		v.matched[sel.Name] = true
 	}
-	return series, rows
+	return c.series, c.rows
 }
 
 // Series returns what Select does, of a selector that was counted.
 func (v *View) Series(sel *metric.Selector) []metric.Series {
-	s := v.selection(sel)
-	if s.series != nil {
-		return s.series
-	}
-	out := v.scratch.take(len(s.entries))
-	for _, e := range s.entries {
-		t := &v.scratch.shown[e.target]
-		if t.rows == 0 {
-			continue
+	c := v.selection(sel)
+	if c.series == nil {
+		c.series = v.lent.take(len(c.entries))
+		for _, e := range c.entries {
+			if t := &v.sight.shown[e.target]; t.rows > 0 {
+				c.series = append(c.series, t.seriesOf(e.column, v.lent.join.labels(t.target, e.column)))
+			}
 		}
-		one := metric.Series{Labels: v.scratch.join.labels(t.target, e.column), T: t.t[:t.rows], F: t.column(e.column)[:t.rows]}
-		if h := t.histograms[e.column]; h != nil {
-			one.H = h[:t.rows]
-		}
-		out = append(out, one)
 	}
-	s.series = out
-	v.given = append(v.given, s)
-	return out
+	return c.series
 }
 
-// selection returns what a selector matches, and makes the scratch ready.
-func (v *View) selection(sel *metric.Selector) *selection {
-	if v.scratch == nil {
-		v.scratch = scratches.Get().(*scratch)
-		v.show()
+// Bare returns what Series does, but without the labels, which take longer to
+// put together than most functions take for the values.
+func (v *View) Bare(sel *metric.Selector) []metric.Series {
+	c := v.selection(sel)
+	if c.series != nil {
+		return c.series
 	}
-	s, ok := v.cache[sel]
-	if !ok {
+	if c.bare == nil {
+		c.bare = v.lent.take(len(c.entries))
+		for _, e := range c.entries {
+			if t := &v.sight.shown[e.target]; t.rows > 0 {
+				c.bare = append(c.bare, t.seriesOf(e.column, labels.EmptyLabels()))
+			}
+		}
+	}
+	return c.bare
+}
+
+// selection returns what a selector matches, and makes ready what reading it
+// takes.
+func (v *View) selection(sel *metric.Selector) *viewed {
+	if v.sight == nil {
+		v.look()
+	}
+	if v.lent == nil {
+		v.lent = scratches.Get().(*scratch)
+	}
+	c := v.cache[sel]
+	if c == nil {
 		if len(v.cache) >= maxSelections {
 			clear(v.cache)
 		}
-		s = &selection{generations: make([]uint64, len(v.parts))}
-		v.cache[sel] = s
+		c = &viewed{selection: v.of.find(sel)}
+		v.cache[sel] = c
 	}
-	if !ok || !s.current(v.parts) {
-		s.resolve(v.parts, sel, v.scratch)
+	if !c.asked {
+		c.asked = true
+		v.of.follow(c.selection)
+	}
+	return c
+}
+
+func (v *View) look() { v.sight = v.of.sight(v.now, v.full, v.Version()) }
+
+// seriesOf returns the rows that are shown of a column.
+func (t *shownTarget) seriesOf(c uint32, lset labels.Labels) metric.Series {
+	s := metric.Series{Labels: lset, T: t.t[:t.rows], F: t.column(c)[:t.rows]}
+	if h := t.histograms[c]; h != nil {
+		s.H = h[:t.rows]
 	}
 	return s
 }
 
-// show decides what is shown of each target.
-func (v *View) show() {
-	shown := v.scratch.shown[:0]
-	for _, p := range v.parts {
-		w := p.Window
-		for _, t := range w.listed {
-			one := shownTarget{target: t, live: !t.departed, rows: len(t.t), newest: t.newest()}
-			switch {
-			case v.mode == Covered && one.live && (!w.covered(t, v.now) || w.filling(t, v.now, v.full) > 0):
-				one.rows = 0
-			case v.mode == Past:
-				one.rows, _ = slices.BinarySearch(t.t, v.now)
-			}
-			if one.rows > 0 {
-				one.newest = t.t[one.rows-1]
-			}
-			shown = append(shown, one)
-		}
-	}
-	v.scratch.shown = shown
-}
-
-// A shownTarget is what an evaluation sees of a target.
-type shownTarget struct {
-	*target
-	live   bool
-	rows   int   // the first ones; 0 hides the target
-	newest int64 // of these rows
-}
-
 // A scratch is what Views need during an evaluation. They take turns with it.
 type scratch struct {
-	shown []shownTarget // of all windows of the View, one after the other
-	found []found
 	join  joiner
 	spare [][]metric.Series
 }
@@ -254,87 +245,10 @@ func (s *scratch) take(n int) []metric.Series {
 	return slices.Grow(out, max(n, 1))
 }
 
-// A selection is the series of one selector, found anew when series or
-// targets come or go.
-type selection struct {
-	generations []uint64
-	entries     []entry
-	series      []metric.Series // nil until they are asked for, and after End
-}
-
-// An entry is a series, by the place of its target among those of all windows.
-type entry struct{ target, column uint32 }
-
-// found is an entry that is being sorted.
-type found struct {
-	entry
-	labels labels.Labels
-}
-
-func (s *selection) current(parts []Part) bool {
-	for i, p := range parts {
-		if s.generations[i] != p.Window.generation {
-			return false
-		}
+// give takes back what take gave.
+func (s *scratch) give(series []metric.Series) {
+	if series != nil {
+		clear(series)
+		s.spare = append(s.spare, series[:0])
 	}
-	return true
-}
-
-func (s *selection) resolve(parts []Part, sel *metric.Selector, by *scratch) {
-	all := by.found[:0]
-	place := uint32(0)
-	for i, p := range parts {
-		s.generations[i] = p.Window.generation
-		for _, t := range p.Window.listed {
-			for _, c := range t.matching(sel, p.Matchers) {
-				all = append(all, found{entry{place, c}, by.join.labels(t, c)})
-			}
-			place++
-		}
-	}
-	slices.SortFunc(all, func(a, b found) int {
-		if c := labels.Compare(a.labels, b.labels); c != 0 {
-			return c
-		}
-		return cmp.Compare(by.shown[a.target].ID, by.shown[b.target].ID)
-	})
-	s.entries = make([]entry, len(all))
-	for i := range all {
-		s.entries[i] = all[i].entry
-	}
-	clear(all)
-	by.found = all
-}
-
-// matching returns the columns that match.
-func (t *target) matching(sel *metric.Selector, also []*labels.Matcher) []uint32 {
-	columns := t.byName[sel.Name]
-	if len(columns) == 0 {
-		return nil
-	}
-	var own []*labels.Matcher
-	for _, m := range slices.Concat(sel.Matchers, also) {
-		switch {
-		case !t.lends(m.Name):
-			own = append(own, m)
-		case !m.Matches(t.Labels.Get(m.Name)):
-			return nil
-		}
-	}
-	var out []uint32
-	for _, c := range columns {
-		if matchAll(own, t.series[c]) {
-			out = append(out, c)
-		}
-	}
-	return out
-}
-
-func matchAll(matchers []*labels.Matcher, lset labels.Labels) bool {
-	for _, m := range matchers {
-		if !m.Matches(lset.Get(m.Name)) {
-			return false
-		}
-	}
-	return true
 }

@@ -43,7 +43,7 @@ type Window struct {
 	generation uint64    // grows whenever the set of series or targets changes
 }
 
-var ranks atomic.Uint64
+var ranks, editions atomic.Uint64
 
 // New returns an empty window for a source that is scraped every interval
 // milliseconds. With an interval of 0 it is not for a source but for what
