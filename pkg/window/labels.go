@@ -2,7 +2,31 @@ package window
 
 import (
 	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/gaugeway/gaugeway/pkg/metric"
 )
+
+// renamed are the labels that series have of themselves, where they are not those
+// that were scraped. Targets that share the list of their series share these, too.
+type renamed struct {
+	scraped *labels.Labels // the first of the list
+	by      map[uint32]labels.Labels
+}
+
+// own returns the labels that a series has of itself.
+func (r *renamed) own(scraped []labels.Labels, id uint32) labels.Labels {
+	if r.scraped != &scraped[0] {
+		r.scraped, r.by = &scraped[0], map[uint32]labels.Labels{}
+	}
+	if own, ok := r.by[id]; ok {
+		return own
+	}
+	own := metric.OwnLabels(scraped[id])
+	if !labels.Equal(own, scraped[id]) {
+		r.by[id] = own
+	}
+	return own
+}
 
 // A joiner puts the labels of a series and those that its target lends together.
 // The zero value is ready.

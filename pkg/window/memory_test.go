@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
+	"unsafe"
 
 	"github.com/prometheus/prometheus/model/labels"
 
@@ -67,8 +68,9 @@ func (f *fleet) fill(tb testing.TB) {
 		tables[i] = &metric.Table{Series: f.series}
 	}
 	f.window.SetTargets(targets, 0)
+	selections := NewSelections(Covered, Part{Window: f.window})
 	for range f.wants {
-		f.views = append(f.views, NewView(Covered, Part{Window: f.window}))
+		f.views = append(f.views, selections.View())
 	}
 	for scrape := range int64(fleetScrapes) {
 		for i := range f.values {
@@ -81,18 +83,20 @@ func (f *fleet) fill(tb testing.TB) {
 				tb.Fatal(err)
 			}
 		}
-		f.evaluate(tb, at)
 	}
+	f.evaluate(tb, fleetScrapes*fleetInterval)
 	for _, table := range tables {
 		runtime.KeepAlive(table)
 	}
 }
 
+// evaluate reads what the programs read: series, and groups of them.
 func (f *fleet) evaluate(tb testing.TB, at int64) {
 	for i, v := range f.views {
 		v.Begin(at)
-		if got := len(v.Select(&f.wants[i])); got < 5*fleetTargets {
-			tb.Fatalf("%d series of %s", got, &f.wants[i])
+		of, _ := v.Groups(&f.wants[i], false, []string{"le"})
+		if got := len(v.Bare(&f.wants[i])); got < 5*fleetTargets || got != len(of) {
+			tb.Fatalf("%d series of %s, %d in groups", got, &f.wants[i], len(of))
 		}
 		v.End()
 	}
@@ -160,10 +164,29 @@ func BenchmarkTick(b *testing.B) {
 			}
 		}
 	})
-	b.Run("Select", func(b *testing.B) {
+	b.Run("Read", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			f.evaluate(b, at)
 		}
 	})
+}
+
+// TestLabelsOfAFleetAreOneText: also where they clash with those that a target
+// lends, as the source of Kong's requests does.
+func TestLabelsOfAFleetAreOneText(t *testing.T) {
+	t.Parallel()
+	series := []labels.Labels{labels.FromStrings(labels.MetricName, "x", "source", "service")}
+	w := New(fleetInterval)
+	w.SetWants([]metric.Selector{{Name: "x"}})
+	w.SetTargets([]metric.Target{endpoint("a"), endpoint("b")}, 0)
+	for _, id := range []string{"a", "b"} {
+		if err := w.Append(id, metric.Batch{Time: second, Table: &metric.Table{Series: series}, IDs: []uint32{0}, Values: []float64{1}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	one, other := w.targets["a"].series[0].Get("exported_source"), w.targets["b"].series[0].Get("exported_source")
+	if one != "service" || unsafe.StringData(one) != unsafe.StringData(other) {
+		t.Errorf("%q and %q are two texts", one, other)
+	}
 }

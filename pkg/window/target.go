@@ -72,17 +72,17 @@ func (t *target) newest() int64 {
 }
 
 // append adds a row and drops old ones. It reports whether series came or went.
-func (t *target) append(b metric.Batch, keep int64, room int) (changed bool) {
+func (t *target) append(b metric.Batch, w *Window) (changed bool) {
 	if len(t.t) == 0 {
 		t.first = b.Time
 	}
-	t.cut(keep)
-	t.addRow(b.Time, room)
+	t.cut(b.Time - w.retention)
+	t.addRow(b.Time, w.room())
 	if t.table != b.Table {
 		changed = t.forget()
 		t.table, t.ids = b.Table, nil
 	}
-	if t.number(b) {
+	if t.number(b, &w.names) {
 		changed = true
 	}
 	row := len(t.t) - 1
@@ -113,7 +113,7 @@ func (t *target) setHistogram(c uint32, row int, h *histogram.FloatHistogram) {
 
 // number makes sure that each series of a batch has a column. It reports whether
 // it added any.
-func (t *target) number(b metric.Batch) (added bool) {
+func (t *target) number(b metric.Batch, names *renamed) (added bool) {
 	if n := len(b.Table.Series); n > len(t.ids) {
 		t.ids = append(make([]uint32, 0, n), t.ids...)[:n]
 	}
@@ -127,7 +127,7 @@ func (t *target) number(b metric.Batch) (added bool) {
 		}
 		own := b.Table.Series[id]
 		if !t.bare {
-			own = metric.OwnLabels(own)
+			own = names.own(b.Table.Series, id)
 		}
 		t.ids[id] = find.column(own) + 1
 	}

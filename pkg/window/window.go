@@ -40,7 +40,8 @@ type Window struct {
 	wants      wants
 	targets    map[string]*target
 	listed     []*target // the same, by ID
-	generation uint64    // grows whenever the set of series or targets changes
+	names      renamed
+	generation uint64 // grows whenever the set of series or targets changes
 }
 
 var ranks, editions atomic.Uint64
@@ -230,7 +231,7 @@ func (w *Window) Append(id string, b metric.Batch) error {
 		w.generation++
 	}
 	w.resumes(t, b.Time)
-	if t.append(b, b.Time-w.retention, w.room()) {
+	if t.append(b, w) {
 		w.generation++
 	}
 	return nil
