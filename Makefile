@@ -5,17 +5,20 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unk
 FUZZTIME ?= 10m
 BENCH    ?= .
 
+# The lines of the benchmarks' table to measure, by name: LINE=reads,freshness.
+LINE ?=
+
 # Tools have a module of their own, so that they do not steer the product's versions.
 TOOL := $(GO) tool -modfile=tools/go.mod
 
 # The end-to-end tests are a module of their own. RUN names one scenario of them.
 RUN ?=
 
-MODULES := . tools e2e e2e/etcd
+MODULES := . tools e2e e2e/etcd e2e/bench/floor
 
 .DEFAULT_GOAL := build
-.PHONY: help build demo test e2e bench fuzz lint fmt generate verify verify-vet verify-fmt \
-	verify-generated verify-modules test-deps clean
+.PHONY: help build demo test e2e bench bench-docs bench-go fuzz lint fmt generate verify verify-vet verify-fmt \
+	verify-generated verify-modules test-deps bench-deps clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,11 +36,18 @@ test: test-deps ## run the tests of all packages, plain and with the race detect
 e2e: test-deps ## run the end-to-end tests, as root; RUN=name runs one scenario
 	$(GO) -C e2e run ./cmd/prepare
 ifeq ($(RUN),)
+	$(GO) -C e2e test -count=1 ./bench/...
 	$(GO) -C e2e test -count=1 -timeout 10m ./gateways
 endif
 	$(GO) -C e2e test -v -count=1 -timeout 20m -parallel 4 $(if $(RUN),-run 'TestScenarios/^$(RUN)$$') ./scenarios
 
-bench: ## run the benchmarks; BENCH=regexp narrows them
+bench: bench-deps ## measure the table of docs/performance.md; LINE=reads measures one line
+	$(GO) -C e2e run ./bench -line '$(LINE)'
+
+bench-docs: bench-deps ## the same, and write it to docs/performance.md
+	$(GO) -C e2e run ./bench -line '$(LINE)' -write
+
+bench-go: ## run the Go benchmarks of all packages; BENCH=regexp narrows them
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 fuzz: ## run every fuzz target for FUZZTIME (10m)
@@ -72,6 +82,9 @@ verify-modules: ## go.mod and go.sum are what go mod tidy writes
 
 test-deps:
 	@hack/install-test-deps.sh
+
+bench-deps:
+	@hack/install-test-deps.sh bench
 
 clean: ## remove what was built
 	rm -rf bin dist

@@ -40,7 +40,8 @@ func (b *bench) fleet(ctx context.Context) ([]row, error) {
 	if err := verify(ctx, g); err != nil {
 		return nil, err
 	}
-	if err := p.verify(ctx, shape); err != nil {
+	// Prometheus begins to scrape some seconds after its start.
+	if err := eventually(ctx, p.program, "Prometheus to be right", func() error { return p.verify(ctx, shape) }); err != nil {
 		return nil, err
 	}
 	before, err := g.troubles(ctx)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -131,9 +132,9 @@ func (b *bench) one(ctx context.Context, l line) ([]row, error) {
 	return rows, err
 }
 
-// stopAll ends all programs.
+// stopAll ends all programs, those that read others first.
 func (b *bench) stopAll() {
-	for _, p := range b.running {
+	for _, p := range slices.Backward(b.running) {
 		p.stop()
 	}
 	b.running = nil
