@@ -84,7 +84,9 @@ type Engine struct {
 	sources  map[metric.Key]*source
 	programs map[metric.Key]*program
 	history  map[string]*window.Window // by namespace
-	applied  bool
+	// selections are by the names of the parts that they are of.
+	selections map[string]*window.Selections
+	applied    bool
 }
 
 // New returns an engine without sources.
@@ -108,6 +110,7 @@ func New(o Options) *Engine {
 		sources:    map[metric.Key]*source{},
 		programs:   map[metric.Key]*program{},
 		history:    map[string]*window.Window{},
+		selections: map[string]*window.Selections{},
 	}
 }
 
@@ -184,6 +187,7 @@ func (e *Engine) Apply(sources []*v1alpha1.GatewaySource, metrics []*v1alpha1.Ga
 		}
 	}
 	e.programs = programs
+	e.dropSelections()
 	e.distribute()
 	e.board.Set(entries)
 

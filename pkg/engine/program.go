@@ -30,8 +30,8 @@ type program struct {
 	script  *script.Program
 	sources []*source
 	parts   []window.Part
-	seen    string      // names the parts
-	gone    atomic.Bool // removed by Apply
+	shared  *window.Selections // of all programs that read the parts
+	gone    atomic.Bool        // removed by Apply
 
 	mu      sync.Mutex // one evaluation at a time: several sources may call
 	view    *window.View
@@ -45,6 +45,7 @@ type program struct {
 }
 
 func newProgram(e *Engine, m *v1alpha1.GatewayMetric, compiled *script.Program, sources []*source, parts []window.Part) *program {
+	shared := e.selectionsOf(parts)
 	p := &program{
 		engine:  e,
 		key:     metric.Key{Namespace: m.Namespace, Name: m.Name},
@@ -52,8 +53,8 @@ func newProgram(e *Engine, m *v1alpha1.GatewayMetric, compiled *script.Program, 
 		script:  compiled,
 		sources: sources,
 		parts:   parts,
-		seen:    seenParts(parts),
-		view:    window.NewView(window.Covered, parts...),
+		shared:  shared,
+		view:    shared.View(),
 		rules:   newRules(&m.Spec, sources),
 	}
 	p.view.Fill(compiled.FullWindow())

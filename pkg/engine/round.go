@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -21,10 +22,11 @@ type rounds struct {
 }
 
 // A sight is what makes programs see the same series, as long as the windows do
-// not change: the parts that they read, and the window that is to be filled.
+// not change: the parts that they read, and the window for the sake of which
+// targets are left out.
 type sight struct {
-	parts string
-	full  int64 // ms
+	of      *window.Selections
+	filling int64 // ms
 }
 
 // A memo is shared by the programs of one sight.
@@ -77,7 +79,7 @@ func (s *rounds) end() {
 
 // memo returns what a program whose View has begun shares with others.
 func (s *rounds) memo(p *program, now int64) *script.Memo {
-	seen := sight{parts: p.seen, full: p.script.FullWindow()}
+	seen := sight{of: p.shared, filling: p.view.Filling()}
 	m := s.memos[seen]
 	if m == nil {
 		m = &memo{Memo: s.room.NewMemo()}
@@ -94,8 +96,28 @@ func (s *rounds) memo(p *program, now int64) *script.Memo {
 	return m.Memo
 }
 
-// seenParts names parts: two programs with the same names read the same series.
-func seenParts(parts []window.Part) string {
+// selectionsOf returns the selections that all programs share that read the same
+// parts. The caller holds e.mu.
+func (e *Engine) selectionsOf(parts []window.Part) *window.Selections {
+	name := nameOf(parts)
+	if e.selections[name] == nil {
+		e.selections[name] = window.NewSelections(window.Covered, parts...)
+	}
+	return e.selections[name]
+}
+
+// dropSelections lets go of those that no program shares. The caller holds e.mu.
+func (e *Engine) dropSelections() {
+	used := map[*window.Selections]bool{}
+	for _, p := range e.programs {
+		used[p.shared] = true
+	}
+	maps.DeleteFunc(e.selections, func(_ string, s *window.Selections) bool { return !used[s] })
+}
+
+// nameOf names parts: two programs whose parts have the same name read the same
+// series.
+func nameOf(parts []window.Part) string {
 	names := make([]string, len(parts))
 	for i, p := range parts {
 		var b strings.Builder
