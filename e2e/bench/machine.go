@@ -41,8 +41,11 @@ func processor() (string, error) {
 	return fmt.Sprintf("%s (family %s, model %s)", facts["model name"], facts["cpu family"], facts["model"]), nil
 }
 
-// commit names the checkout that is measured.
+// commit names the checkout that is measured, or the program instead of it.
 func commit() (string, error) {
+	if path := os.Getenv("GAUGEWAY_BINARY"); path != "" {
+		return path, nil
+	}
 	root, err := build.Root()
 	if err != nil {
 		return "", err
