@@ -49,25 +49,66 @@ import (
 // make the result NaN or infinite. Native histograms yield histograms, of gauge
 // type; series that mix them with floats, or exponential with custom buckets,
 // get no value.
-func CoveredRate(r Range, g Grouping) (Vector, error) {
-	c := coverage{series: r.Series, window: window{start: r.Start, end: r.End}}
-	names := newStripper(metadataLabels)
-	out := make(Vector, 0, len(r.Series))
-	spans := make([]span, 0, len(r.Series))
+func CoveredRate(r Range, g Grouping) (Vector, error) { return Increases(r).Rate(g) }
+
+// A Covered is by how much counters rise, and the time that this covers: what
+// CoveredRate computes whatever the groups are. It does not change.
+type Covered struct {
+	start     int64
+	increases Vector
+	of        []int32 // the series of each
+	spans     []span
+	bare      bool // the rates have no labels
+	partial   bool
+}
+
+// Increases returns what CoveredRate divides by the time covered. Where r.Of is
+// not nil, the rates have no labels.
+func Increases(r Range) *Covered {
+	x := coverage{series: r.Series, window: window{start: r.Start, end: r.End}}
+	c := &Covered{
+		start:     r.Start,
+		bare:      r.Of != nil,
+		increases: make(Vector, 0, len(r.Series)),
+		of:        make([]int32, 0, len(r.Series)),
+		spans:     make([]span, 0, len(r.Series)),
+	}
 	for i := range r.Series {
-		span, ok := c.span(&r.Series[i])
+		known, ok := x.span(&r.Series[i])
 		if !ok {
 			continue
 		}
-		s, ok := span.increase()
+		s, ok := known.increase()
 		if !ok {
 			continue
 		}
 		s.Labels = r.Series[i].Labels
-		out = append(out, s)
-		spans = append(spans, span)
+		c.increases = append(c.increases, s)
+		c.of = append(c.of, int32(i))
+		c.spans = append(c.spans, known.span)
+		c.partial = c.partial || known.gone || known.begin > r.Start
 	}
-	weigh(spans, g, out, r.Start)
+	if r.Of != nil {
+		*r.Of = c.of
+	}
+	return c
+}
+
+// Partial reports whether a target was not there during all of the window, so
+// that Rate depends on the groups.
+func (c *Covered) Partial() bool { return c.partial }
+
+// Len returns how many increases there are.
+func (c *Covered) Len() int { return len(c.increases) }
+
+// Rate returns the rates, as CoveredRate does.
+func (c *Covered) Rate(g Grouping) (Vector, error) {
+	out := slices.Clone(c.increases)
+	c.weigh(g, out)
+	if c.bare {
+		return out, nil
+	}
+	names := newStripper(metadataLabels)
 	for i := range out {
 		out[i].Labels = names.strip(out[i].Labels)
 	}
@@ -76,27 +117,25 @@ func CoveredRate(r Range, g Grouping) (Vector, error) {
 
 // weigh divides each increase by the seconds its span covers, and multiplies it
 // by the share of its group's window in which its target was there.
-func weigh(spans []span, g Grouping, out Vector, start int64) {
+func (c *Covered) weigh(g Grouping, out Vector) {
 	end := int64(0)
-	partial := false
-	for i := range spans {
-		end = max(end, spans[i].newest)
-		partial = partial || spans[i].gone || spans[i].begin > start
+	for i := range c.spans {
+		end = max(end, c.spans[i].newest)
 	}
 	var of groups
 	var begins []int64
-	if partial {
+	if c.partial {
 		of = g.divide(out)
 		begins = slices.Repeat([]int64{end}, len(of.labels))
 		for i, n := range of.of {
-			begins[n] = min(begins[n], max(spans[i].begin, start))
+			begins[n] = min(begins[n], max(c.spans[i].begin, c.start))
 		}
 	}
-	for i := range spans {
-		s := &spans[i]
+	for i := range c.spans {
+		s := &c.spans[i]
 		seconds := float64(s.end-s.begin) / 1000
-		if partial {
-			from, to, first := max(s.begin, start), end, begins[of.of[i]]
+		if c.partial {
+			from, to, first := max(s.begin, c.start), end, begins[of.of[i]]
 			if s.gone {
 				to = s.newest
 			}
@@ -108,22 +147,27 @@ func weigh(spans []span, g Grouping, out Vector, start int64) {
 			}
 		}
 		if out[i].H != nil {
-			out[i].H.Div(seconds)
+			out[i].H = out[i].H.Copy().Div(seconds)
 		} else {
 			out[i].F /= seconds
 		}
 	}
 }
 
-// A span is the part of a series over which it is known how much it rose.
+// A span is the time over which it is known how much a series rose.
 type span struct {
+	begin, end int64
+	newest     int64 // the last row in the window, or the one at which the target departed
+	unknown    bool  // the series was there before, but not kept
+	gone       bool  // the target departed, at newest
+}
+
+// A knownSpan is the part of a series over which it is known how much it rose.
+type knownSpan struct {
 	*metric.Series
-	first, last int   // rows, both samples
-	fromZero    bool  // the counter was 0 before first
-	unknown     bool  // the series was there before, but not kept
-	gone        bool  // the target departed, at newest
-	begin, end  int64 // the time covered
-	newest      int64 // the last row in the window, or the one at which the target departed
+	span
+	first, last int  // rows, both samples
+	fromZero    bool // the counter was 0 before first
 }
 
 // coverage finds the spans of the series of one Range.
@@ -136,13 +180,13 @@ type coverage struct {
 }
 
 // span returns the span of s, and whether there is one.
-func (c *coverage) span(s *metric.Series) (span, bool) {
+func (c *coverage) span(s *metric.Series) (knownSpan, bool) {
 	lo, hi := c.rows(s.T)
 	last := lastSample(s, lo, hi)
 	if last < 0 {
-		return span{}, false
+		return knownSpan{}, false
 	}
-	sp := span{Series: s, last: last, end: s.T[last], newest: s.T[hi-1]}
+	sp := knownSpan{Series: s, last: last, span: span{end: s.T[last], newest: s.T[hi-1]}}
 	if base := lastSample(s, 0, lo); base >= 0 {
 		sp.first, sp.begin = base, s.T[base]
 	} else {
@@ -157,7 +201,7 @@ func (c *coverage) span(s *metric.Series) (span, bool) {
 		sp.begin = s.T[zero]
 		sp.unknown = zero > 0 && metric.IsUnknown(s.F[zero-1])
 		if !sp.fromZero && sp.first == last {
-			return span{}, false
+			return knownSpan{}, false
 		}
 	}
 	if last < hi-1 {
@@ -210,7 +254,7 @@ func lastSample(s *metric.Series, lo, hi int) int {
 }
 
 // increase returns by how much the series rose over the span.
-func (s *span) increase() (Sample, bool) {
+func (s *knownSpan) increase() (Sample, bool) {
 	if s.H != nil && s.H[s.first] != nil {
 		return s.histogramIncrease()
 	}
@@ -235,7 +279,7 @@ func (s *span) increase() (Sample, bool) {
 	return Sample{F: increase}, true
 }
 
-func (s *span) histogramIncrease() (Sample, bool) {
+func (s *knownSpan) histogramIncrease() (Sample, bool) {
 	h := make([]*histogram.FloatHistogram, 0, s.last-s.first+2)
 	if s.fromZero {
 		h = append(h, emptyLike(s.H[s.first]))

@@ -13,6 +13,36 @@ import (
 type Grouping struct {
 	Without bool
 	Labels  []string
+	// Known, where it is not nil, says how the elements are divided, so that their
+	// labels are not looked at.
+	Known func() Groups
+}
+
+// Groups are the groups of the elements of a vector, in any order: there may be
+// some without elements.
+type Groups struct {
+	// Of holds the group of each element; nil where all are in the first.
+	Of []int32
+	// Labels of each group.
+	Labels []labels.Labels
+}
+
+// divide returns the groups of n elements in order of first appearance.
+func (g Groups) divide(n int) groups {
+	gs := groups{of: make([]int32, n)}
+	if g.Of == nil {
+		gs.labels = g.Labels[:min(n, 1)]
+		return gs
+	}
+	numbers := make([]int32, len(g.Labels)) // in order of appearance, counted from 1
+	for i, n := range g.Of {
+		if numbers[n] == 0 {
+			gs.labels = append(gs.labels, g.Labels[n])
+			numbers[n] = int32(len(gs.labels))
+		}
+		gs.of[i] = numbers[n] - 1
+	}
+	return gs
 }
 
 // groups is how a Grouping divides a vector.
@@ -22,6 +52,9 @@ type groups struct {
 }
 
 func (g Grouping) divide(v Vector) groups {
+	if g.Known != nil {
+		return g.Known().divide(len(v))
+	}
 	names := slices.Clone(g.Labels)
 	if g.Without {
 		names = append(names, labels.MetricName)

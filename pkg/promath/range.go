@@ -20,6 +20,11 @@ type Range struct {
 	Start, End int64
 	// Now is the time of the evaluation: where predict_linear starts from.
 	Now int64
+	// Of, where it is not nil, takes the index in Series of each element of the
+	// result, and the elements have no labels. That is for those who group them
+	// without looking at labels, and for series of which no two would have the same
+	// labels.
+	Of *[]int32
 }
 
 // seconds returns the length of the window. It divides as time.Duration does,
@@ -33,7 +38,12 @@ func (r *Range) seconds() float64 {
 // the series, so that older samples do not count. The metric name stays. The
 // order is that of the series.
 func Instant(series []metric.Series, at, lookback int64) Vector {
-	var out Vector
+	v, _ := InstantOf(series, at, lookback)
+	return v
+}
+
+// InstantOf does the same, and returns the index in series of each element, too.
+func InstantOf(series []metric.Series, at, lookback int64) (out Vector, of []int32) {
 	w := window{start: at - lookback, end: at}
 	for i := range series {
 		s := &series[i]
@@ -49,11 +59,11 @@ func Instant(series []metric.Series, at, lookback int64) Vector {
 			continue
 		}
 		if out == nil {
-			out = make(Vector, 0, len(series))
+			out, of = make(Vector, 0, len(series)), make([]int32, 0, len(series))
 		}
-		out = append(out, sample)
+		out, of = append(out, sample), append(of, int32(i))
 	}
-	return out
+	return out, of
 }
 
 // A window finds the rows of series that lie in (start, end]. Series of one
@@ -174,8 +184,15 @@ func (r *Range) collect(names *stripper, f func(*points) (Sample, bool)) (Vector
 		}
 		if out == nil {
 			out = make(Vector, 0, len(r.Series)-i)
+			if r.Of != nil {
+				*r.Of = make([]int32, 0, len(r.Series)-i)
+			}
 		}
-		sample.Labels = names.strip(r.Series[i].Labels)
+		if r.Of != nil {
+			*r.Of = append(*r.Of, int32(i))
+		} else {
+			sample.Labels = names.strip(r.Series[i].Labels)
+		}
 		out = append(out, sample)
 	}
 	return names.checked(out)

@@ -27,6 +27,7 @@ type rangeFunction func(promath.Range) (promath.Vector, error)
 
 func rangeFunctions() []*builtin {
 	simple := func(name string, filled bool, f rangeFunction, example, doc string) *builtin {
+		named := name == "first_over_time" || name == "last_over_time"
 		return &builtin{
 			name: name, family: familyRange, doc: doc, example: example, filled: filled,
 			params: []param{required("r", aRange)}, result: isVector,
@@ -35,7 +36,7 @@ func rangeFunctions() []*builtin {
 				if err != nil {
 					return 0, err
 				}
-				return m.pushShared(m.derived(r.node, m.keyOf(name), func() (promath.Vector, error) { return f(r.window()) }))
+				return m.pushShared(m.overRange(&r, m.keyOf(name), named, f))
 			},
 		}
 	}
@@ -62,7 +63,10 @@ func rangeFunctions() []*builtin {
 				if err != nil {
 					return 0, err
 				}
-				return m.pushVector(promath.PredictLinear(r.window(), m.number(2)))
+				seconds := m.number(2)
+				return m.pushShared(m.overRange(&r, appendNumber(m.keyOf("predict_linear"), seconds), false, func(r promath.Range) (promath.Vector, error) {
+					return promath.PredictLinear(r, seconds)
+				}))
 			},
 		},
 		{
@@ -75,7 +79,11 @@ func rangeFunctions() []*builtin {
 				if err != nil {
 					return 0, err
 				}
-				return m.pushVector(promath.DoubleExponentialSmoothing(r.window(), m.number(2), m.number(3)))
+				smoothing, trend := m.number(2), m.number(3)
+				key := appendNumber(appendNumber(m.keyOf("double_exponential_smoothing"), smoothing), trend)
+				return m.pushShared(m.overRange(&r, key, false, func(r promath.Range) (promath.Vector, error) {
+					return promath.DoubleExponentialSmoothing(r, smoothing, trend)
+				}))
 			},
 		},
 		simple("resets", true, promath.Resets, `sum(resets(requests_total["1m"]))`,
@@ -114,8 +122,8 @@ func rangeFunctions() []*builtin {
 					return 0, err
 				}
 				q := m.number(1)
-				return m.pushShared(m.derived(r.node, appendNumber(m.keyOf("quantile_over_time"), q), func() (promath.Vector, error) {
-					return promath.QuantileOverTime(q, r.window())
+				return m.pushShared(m.overRange(&r, appendNumber(m.keyOf("quantile_over_time"), q), false, func(r promath.Range) (promath.Vector, error) {
+					return promath.QuantileOverTime(q, r)
 				}))
 			},
 		},
@@ -140,7 +148,7 @@ func rangeFunctions() []*builtin {
 				if err != nil {
 					return 0, err
 				}
-				return m.pushVector(promath.AbsentOverTime(r.window(), &s.Selector))
+				return m.pushVector(promath.AbsentOverTime(r.window(new([]int32)), &s.Selector))
 			},
 		},
 	}
@@ -159,7 +167,7 @@ func aggregations() []*builtin {
 				if err != nil {
 					return 0, err
 				}
-				return m.aggregate(n, 2, v.node, m.keyOf(name), func(g promath.Grouping) (promath.Vector, error) { return f(v.Vector, g) })
+				return m.aggregate(n, 2, v.node, m.keyOf(name), m.ofGroups(v, f))
 			},
 		}
 	}
@@ -174,7 +182,7 @@ func aggregations() []*builtin {
 				}
 				g, _ := m.grouping(3)
 				k := m.number(1)
-				return m.pushShared(m.derived(v.node, appendGrouping(appendNumber(m.keyOf(name), k), g), func() (promath.Vector, error) { return f(k, v.Vector, g) }))
+				return m.pushShared(m.derivedOf(v, appendGrouping(appendNumber(m.keyOf(name), k), g), func(v promath.Vector) (promath.Vector, error) { return f(k, v, g) }))
 			},
 		}
 	}
@@ -202,11 +210,22 @@ func aggregations() []*builtin {
 					return 0, err
 				}
 				q := m.number(1)
-				return m.aggregate(n, 3, v.node, appendNumber(m.keyOf("quantile"), q), func(g promath.Grouping) (promath.Vector, error) {
-					return promath.Quantile(q, v.Vector, g)
-				})
+				return m.aggregate(n, 3, v.node, appendNumber(m.keyOf("quantile"), q), m.ofGroups(v, func(v promath.Vector, g promath.Grouping) (promath.Vector, error) {
+					return promath.Quantile(q, v, g)
+				}))
 			},
 		},
+	}
+}
+
+// ofGroups makes an aggregation of a vector that may have no labels.
+func (m *machine) ofGroups(v vector, f aggregation) func(promath.Grouping) (promath.Vector, error) {
+	return func(g promath.Grouping) (promath.Vector, error) {
+		of, g, err := m.grouped(v, g)
+		if err != nil {
+			return nil, err
+		}
+		return f(of, g)
 	}
 }
 
@@ -235,7 +254,7 @@ func histogramFunctions() []*builtin {
 				if err != nil {
 					return 0, err
 				}
-				return m.pushShared(m.derived(v.node, m.keyOf(name), func() (promath.Vector, error) { return f(v.Vector) }))
+				return m.pushShared(m.derivedOf(v, m.keyOf(name), f))
 			},
 		}
 	}
@@ -252,8 +271,8 @@ func histogramFunctions() []*builtin {
 					return 0, err
 				}
 				q := m.number(1)
-				return m.pushShared(m.derived(v.node, appendNumber(m.keyOf("histogram_quantile"), q), func() (promath.Vector, error) {
-					return promath.HistogramQuantile(q, v.Vector)
+				return m.pushShared(m.derivedOf(v, appendNumber(m.keyOf("histogram_quantile"), q), func(v promath.Vector) (promath.Vector, error) {
+					return promath.HistogramQuantile(q, v)
 				}))
 			},
 		},
@@ -269,8 +288,8 @@ func histogramFunctions() []*builtin {
 					return 0, err
 				}
 				lower, upper := m.number(1), m.number(2)
-				return m.pushShared(m.derived(v.node, appendNumber(appendNumber(m.keyOf("histogram_fraction"), lower), upper), func() (promath.Vector, error) {
-					return promath.HistogramFraction(lower, upper, v.Vector)
+				return m.pushShared(m.derivedOf(v, appendNumber(appendNumber(m.keyOf("histogram_fraction"), lower), upper), func(v promath.Vector) (promath.Vector, error) {
+					return promath.HistogramFraction(lower, upper, v)
 				}))
 			},
 		},

@@ -212,12 +212,24 @@ func (m *Memo) drop(n *node) {
 type vector struct {
 	promath.Vector
 	node *node
+	bare *unlabelled // nil where the elements have labels
 }
 
 // derived is derive for vectors.
 func (m *machine) derived(of *node, key []byte, compute func() (promath.Vector, error)) (vector, error) {
 	v, n, err := derive(m, of, key, sizeOfVector, compute)
-	return vector{v, n}, err
+	return vector{Vector: v, node: n}, err
+}
+
+// derivedOf does the same for a function of a vector with labels.
+func (m *machine) derivedOf(v vector, key []byte, f func(promath.Vector) (promath.Vector, error)) (vector, error) {
+	return m.derived(v.node, key, func() (promath.Vector, error) {
+		labelled, err := m.labelled(v)
+		if err != nil {
+			return nil, err
+		}
+		return f(labelled)
+	})
 }
 
 // heldSample is what an element of a vector takes that is held.

@@ -48,6 +48,23 @@ type CountedData interface {
 	Series(sel *metric.Selector) []metric.Series
 }
 
+// GroupedData is a CountedData that knows how its series are grouped, so that
+// whoever aggregates them needs no labels.
+type GroupedData interface {
+	CountedData
+	// Bare gives what Series gives, without labels.
+	Bare(sel *metric.Selector) []metric.Series
+	// Distinct reports whether no two of the series have the same labels, or would
+	// without the metric's name, type and unit.
+	Distinct(sel *metric.Selector) bool
+	// Labels returns the labels of some of the series.
+	Labels(sel *metric.Selector, of []int32) []labels.Labels
+	// Groups returns the group of each of the series, and the labels of each group:
+	// those of the names that a series has or, without them, all others but the
+	// metric's name. There may be groups without series.
+	Groups(sel *metric.Selector, without bool, names []string) (of []int32, groups []labels.Labels)
+}
+
 // Env is what a run depends on.
 type Env struct {
 	// Now is the time of evaluation, in milliseconds.

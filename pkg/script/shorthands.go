@@ -212,7 +212,7 @@ func (m *machine) percentileGroups(s *selector, q float64, g promath.Grouping) (
 		return nil, err
 	}
 	if native.count > 0 {
-		native.series = histogramsOnly(native.load())
+		native.series, native.grouped = histogramsOnly(native.load()), nil
 		native.node = m.partOf(native.node, "histograms")
 	}
 	if len(native.series) > 0 {
@@ -225,7 +225,11 @@ func (m *machine) percentileGroups(s *selector, q float64, g promath.Grouping) (
 		return nil, err
 	}
 	return m.sharedGroups(summary.node, "summary", q, g, func() ([]percentileGroup, error) {
-		return summaryPercentiles(summary.Vector, g)
+		labelled, err := m.labelled(summary)
+		if err != nil {
+			return nil, err
+		}
+		return summaryPercentiles(labelled, g)
 	})
 }
 
@@ -238,13 +242,37 @@ func (m *machine) sharedGroups(of *node, shape string, q float64, g promath.Grou
 
 // coveredSum sums what CoveredRate gives of the groups of whole.
 func (m *machine) coveredSum(r *reading, whole, g promath.Grouping) (vector, error) {
-	rates, err := m.derived(r.node, appendGrouping(m.keyOf("covered"), whole), func() (promath.Vector, error) {
-		return promath.CoveredRate(r.window(), whole)
+	type result struct {
+		*promath.Covered
+		of []int32
+	}
+	size := func(c result) int { return 2*heldSample*(1+c.Len()) + 4*len(c.of) }
+	covered, n, err := derive(m, r.node, m.keyOf("covered"), size, func() (result, error) {
+		var of []int32
+		return result{promath.Increases(r.window(&of)), of}, nil
 	})
 	if err != nil {
 		return vector{}, err
 	}
-	return m.derived(rates.node, appendGrouping(m.keyOf("sum"), g), func() (promath.Vector, error) { return promath.Sum(rates.Vector, g) })
+	var bare *unlabelled
+	by := whole
+	if r.grouped != nil {
+		bare = &unlabelled{reading: r, of: covered.of}
+		by.Known = func() promath.Groups { return bare.groups(whole) }
+	}
+	key := m.keyOf("rate")
+	if covered.Partial() {
+		key = appendGrouping(key, whole)
+	}
+	rates, err := m.derived(n, key, func() (promath.Vector, error) {
+		return covered.Rate(by)
+	})
+	if err != nil {
+		return vector{}, err
+	}
+	rates.bare = bare
+	sum := m.ofGroups(rates, promath.Sum)
+	return m.derived(rates.node, appendGrouping(m.keyOf("sum"), g), func() (promath.Vector, error) { return sum(g) })
 }
 
 func histogramsOnly(series []metric.Series) []metric.Series {

@@ -184,10 +184,14 @@ func (m *machine) selector(i int) *selector {
 // nil is the empty vector.
 func (m *machine) vector(i int) (promath.Vector, error) {
 	v, err := m.operandVector(i)
-	return v.Vector, err
+	if err != nil {
+		return nil, err
+	}
+	return m.labelled(v)
 }
 
-// operandVector does the same, with the vector's node.
+// operandVector does the same, with the vector's node, and leaves its labels to
+// those that need them.
 func (m *machine) operandVector(i int) (vector, error) {
 	switch v := m.l.ToUserData(i).(type) {
 	case vector:
