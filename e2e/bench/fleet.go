@@ -71,6 +71,9 @@ func (b *bench) fleet(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := b.profile(ctx, g, "fleet"); err != nil {
+		return nil, err
+	}
 	what := fmt.Sprintf("%d targets x %d series x %v, p95 and RPS of %d services", shape.Targets, shape.Series(), interval, services)
 	return []row{
 		{what: what + ": CPU", wanted: fmt.Sprintf("<= %.2f cores", fleetCores),

@@ -81,7 +81,7 @@ func (b *bench) delaysOf(ctx context.Context, shape load.Shape, hanging bool) ([
 	if err != nil {
 		return nil, err
 	}
-	seen, err := watch(ctx, g, o.Start, b.lasting(30*time.Second))
+	seen, err := watch(ctx, g, o.Start, b.lasting(20*time.Second))
 	if err != nil {
 		return nil, err
 	}

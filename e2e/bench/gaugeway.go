@@ -142,6 +142,27 @@ func (g *gaugeway) sound(ctx context.Context, before map[string]float64) error {
 	return nil
 }
 
+// profile writes what gaugeway's processor time and memory go to, if asked for,
+// for `go tool pprof`.
+func (b *bench) profile(ctx context.Context, g *gaugeway, name string) error {
+	if b.profiles == "" {
+		return nil
+	}
+	if err := os.MkdirAll(b.profiles, 0o755); err != nil {
+		return err
+	}
+	for kind, query := range map[string]string{"cpu": "profile?seconds=20", "heap": "heap?gc=1"} {
+		content, err := g.get(ctx, "/debug/pprof/"+query)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(b.profiles, name+"."+kind), content, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // writeObjects writes a source with so many targets, and its metrics, to a
 // folder, in files that are not larger than gaugeway reads.
 func writeObjects(dir string, targets int, interval time.Duration, metrics []gauge) error {

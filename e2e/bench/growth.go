@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gaugeway/gaugeway/e2e/bench/load"
@@ -19,32 +20,42 @@ type consumption struct {
 	resident float64 // bytes
 }
 
-// growth is line 4: what another target and another metric cost, where there
-// are few and where there are many.
-func (b *bench) growth(ctx context.Context) ([]row, error) {
-	var targets, metrics []consumption
-	few := load.Shape{Targets: 10, Routes: 80}
-	sizes, counts := []int{10, 100, 1000}, []int{10, 1000, 10000}
+// fewTargets is the fleet whose metrics grow, and where that of targets begins.
+var fewTargets = load.Shape{Targets: 10, Routes: 80}
+
+// growthOfTargets is line 4a: what another target costs, where there are few and
+// where there are many.
+func (b *bench) growthOfTargets(ctx context.Context) ([]row, error) {
+	sizes := []int{fewTargets.Targets, 100, 1000}
+	var taken []consumption
 	for _, n := range sizes {
-		shape := load.Shape{Targets: n, Routes: few.Routes}
-		c, err := b.consumption(ctx, shape, 5*time.Second, perService(shape, 5, 15*time.Second))
+		shape := load.Shape{Targets: n, Routes: fewTargets.Routes}
+		c, err := b.consumption(ctx, shape, perService(shape, 5, 15*time.Second))
 		if err != nil {
 			return nil, fmt.Errorf("%d targets: %w", n, err)
 		}
-		targets = append(targets, c)
+		taken = append(taken, c)
 	}
-	for _, n := range counts {
-		c, err := b.consumption(ctx, few, 2*time.Second, assorted(n))
+	return growthRows("target", "10 metrics", sizes, taken), nil
+}
+
+// growthOfMetrics is line 4b: what another metric costs.
+func (b *bench) growthOfMetrics(ctx context.Context) ([]row, error) {
+	sizes := []int{10, 1000, 10000}
+	var taken []consumption
+	for _, n := range sizes {
+		c, err := b.consumption(ctx, fewTargets, assorted(n))
 		if err != nil {
 			return nil, fmt.Errorf("%d metrics: %w", n, err)
 		}
-		metrics = append(metrics, c)
+		taken = append(taken, c)
 	}
-	return append(growthRows("target", "10 metrics", sizes, targets), growthRows("metric", "10 targets", counts, metrics)...), nil
+	return growthRows("metric", "10 targets", sizes, taken), nil
 }
 
 // consumption measures gaugeway at one size.
-func (b *bench) consumption(ctx context.Context, shape load.Shape, interval time.Duration, metrics []gauge) (consumption, error) {
+func (b *bench) consumption(ctx context.Context, shape load.Shape, metrics []gauge) (consumption, error) {
+	const interval = 5 * time.Second
 	defer b.stopAll()
 	targets, err := b.startLoad(ctx, load.Options{Shape: shape, Start: time.Now()})
 	if err != nil {
@@ -54,8 +65,8 @@ func (b *bench) consumption(ctx context.Context, shape load.Shape, interval time
 	if err != nil {
 		return consumption{}, err
 	}
-	// The longest window is 20 s.
-	if err := pause(ctx, 22*time.Second, targets, g.program); err != nil {
+	// The longest window is 18 s.
+	if err := pause(ctx, 18*time.Second, targets, g.program); err != nil {
 		return consumption{}, err
 	}
 	if err := verify(ctx, g); err != nil {
@@ -65,7 +76,7 @@ func (b *bench) consumption(ctx context.Context, shape load.Shape, interval time
 	if err != nil {
 		return consumption{}, err
 	}
-	cpu, err := cores(ctx, interval, int(b.lasting(20*time.Second)/interval)+1, g.program)
+	cpu, err := cores(ctx, interval, max(int(b.lasting(20*time.Second)/interval), 1), g.program)
 	if err != nil {
 		return consumption{}, err
 	}
@@ -77,36 +88,37 @@ func (b *bench) consumption(ctx context.Context, shape load.Shape, interval time
 		return consumption{}, err
 	}
 	m, err := memoryOf(g.PID())
+	if err != nil {
+		return consumption{}, err
+	}
+	err = b.profile(ctx, g, fmt.Sprintf("%d-targets-%d-metrics", shape.Targets, len(metrics)))
 	return consumption{cores: cpu[0], live: live, resident: m.resident}, err
 }
 
 // growthRows compare the cost of a unit among the first and among the last.
 func growthRows(unit, fixed string, units []int, of []consumption) []row {
-	one := func(what, of string, read func(consumption) float64, show func(float64) string, costs []consumption, judged bool) row {
-		c := make([]cost, len(costs))
-		shown := ""
-		for i := range costs {
-			c[i] = cost{units[i], read(costs[i])}
+	compare := func(what string, read func(consumption) float64, show func(float64) string) row {
+		costs := make([]cost, len(of))
+		for i, c := range of {
+			costs[i] = cost{units[i], read(c)}
 		}
-		for i := 1; i < len(c); i++ {
-			if i > 1 {
-				shown += ", then "
-			}
-			shown += fmt.Sprintf("%s from %d to %d", show(perUnit(c[i-1], c[i])), units[i-1], units[i])
+		var shown []string
+		for i := 1; i < len(costs); i++ {
+			shown = append(shown, fmt.Sprintf("%s from %d to %d", show(perUnit(costs[i-1], costs[i])), units[i-1], units[i]))
 		}
-		g := growth(c[0], c[1], c[2])
-		r := row{what: what, wanted: fmt.Sprintf("<= %.1f x", growthAllowed), measured: shown, ratio: times(g, of), verdict: judge(g <= growthAllowed)}
-		if !judged {
-			r.wanted, r.verdict = "", none
+		g := growth(costs[0], costs[1], costs[2])
+		return row{
+			what: fmt.Sprintf("%s of one more %s (%s)", what, unit, fixed), wanted: fmt.Sprintf("<= %.1f x", growthAllowed),
+			measured: strings.Join(shown, ", then "), ratio: times(g, "the first "+unit+"s"), verdict: judge(g <= growthAllowed),
 		}
-		return r
 	}
-	reference := "the first " + unit + "s"
-	micros := func(c float64) string { return fmt.Sprintf("%.1f µs/s", c*1e6) }
-	kilo := func(bytes float64) string { return fmt.Sprintf("%.1f kB", bytes/1e3) }
+	micros := func(cores float64) string { return fmt.Sprintf("%.1f µs/s", cores*1e6) }
+	kilobytes := func(bytes float64) string { return fmt.Sprintf("%.1f kB", bytes/1e3) }
+	resident := compare("RSS", func(c consumption) float64 { return c.resident }, kilobytes)
+	resident.wanted, resident.verdict = "", none // the collector's reserve is in it
 	return []row{
-		one(fmt.Sprintf("CPU of one more %s (%s)", unit, fixed), reference, func(c consumption) float64 { return c.cores }, micros, of, true),
-		one(fmt.Sprintf("live heap of one more %s", unit), reference, func(c consumption) float64 { return c.live }, kilo, of, true),
-		one(fmt.Sprintf("RSS of one more %s", unit), reference, func(c consumption) float64 { return c.resident }, kilo, of, false),
+		compare("CPU", func(c consumption) float64 { return c.cores }, micros),
+		compare("live heap", func(c consumption) float64 { return c.live }, kilobytes),
+		resident,
 	}
 }

@@ -47,7 +47,8 @@ func allLines() []line {
 		{"1", "parse", (*bench).parse},
 		{"2", "captures", (*bench).captures},
 		{"3", "fleet", (*bench).fleet},
-		{"4", "growth", (*bench).growth},
+		{"4a", "targets", (*bench).growthOfTargets},
+		{"4b", "metrics", (*bench).growthOfMetrics},
 		{"5", "reads", (*bench).reads},
 		{"6", "freshness", (*bench).freshness},
 		{"7", "tick", (*bench).tick},
@@ -57,10 +58,11 @@ func allLines() []line {
 
 // A bench is a run of some lines.
 type bench struct {
-	dir     string // for configurations and logs
-	hurry   bool   // measure for a moment only, to see that it works
-	started int    // programs so far
-	running []*program
+	dir      string // for configurations and logs
+	hurry    bool   // measure for a moment only, to see that it works
+	profiles string // folder for gaugeway's profiles; empty for none
+	started  int    // programs so far
+	running  []*program
 }
 
 // lasting returns how long something is measured: d, or a part of it in a hurry.
@@ -77,6 +79,7 @@ func measure(ctx context.Context) error {
 	chosen := flag.String("line", "", "lines to run, by name and separated by commas; default all: "+names())
 	keep := flag.Bool("write", false, "write the results to docs/performance.md")
 	hurry := flag.Bool("hurry", false, "measure for a moment only: to see that it works, the figures mean nothing")
+	profiles := flag.String("profiles", "", "folder for profiles of gaugeway, made after lines 3 and 4 have been measured")
 	flag.Parse()
 	lines, err := choose(*chosen)
 	if err != nil {
@@ -94,7 +97,7 @@ func measure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b := &bench{dir: dir, hurry: *hurry}
+	b := &bench{dir: dir, hurry: *hurry, profiles: *profiles}
 	var r results
 	for _, l := range lines {
 		fmt.Fprintf(os.Stderr, "%s  %s\n", time.Now().Format(time.TimeOnly), l.name)

@@ -102,7 +102,7 @@ func (b *bench) compare(ctx context.Context, g *gaugeway, f *floorServer, what, 
 	defer theirs.close()
 	runners := []*reader{{client: ours, path: path}, {client: theirs, path: path}, {client: ours, path: "/healthz"}}
 	const rounds = 10
-	share := b.lasting(6*time.Second) / rounds
+	share := b.lasting(3*time.Second) / rounds
 	for round := range rounds + 1 {
 		for i := range runners {
 			r := runners[(i+round)%len(runners)] // nobody always comes after the same one
