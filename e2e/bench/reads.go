@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,7 +46,7 @@ func (b *bench) readsOf(ctx context.Context, metrics int) ([]row, error) {
 	}
 	few := assorted(metrics)
 	name := few[metrics/2].name
-	all := append(few, gauge{name: itemsName, lua: `rps(kong_http_requests_total["10s"], by("route", "code"))`, kind: total})
+	all := slices.Concat(few, []gauge{{name: itemsName, lua: `rps(kong_http_requests_total["10s"], by("route", "code"))`, kind: total}})
 	g, err := b.startGaugeway(ctx, shape.Targets, 5*time.Second, all)
 	if err != nil {
 		return nil, err
