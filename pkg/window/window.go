@@ -132,9 +132,11 @@ func (w *Window) SetTargets(targets []metric.Target, at int64) {
 			w.generation++
 		}
 	}
+	others := false
 	for _, d := range targets {
 		t, ok := w.targets[d.ID]
 		if !ok {
+			others = true
 			t = w.heir(d, listed)
 			t.ended = d.Terminating
 			t.departed = t.departed || t.ended
@@ -155,9 +157,12 @@ func (w *Window) SetTargets(targets []metric.Target, at int64) {
 		if t.departed && !listed[id] && t.newest() < at-w.retention {
 			delete(w.targets, id)
 			w.generation++
+			others = true
 		}
 	}
-	w.list()
+	if others {
+		w.list()
+	}
 }
 
 // list brings the list of the targets up to date.
