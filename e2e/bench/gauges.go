@@ -60,7 +60,7 @@ func assorted(n int) []gauge {
 		all[i] = gauge{
 			name: fmt.Sprintf("assorted-%05d", i),
 			lua: fmt.Sprintf(`rps(kong_http_requests_total{route="%s",code=re"%s"}["%ds"])`,
-				load.Route(i/(sets*windows)), strings.Join(chosen, "|"), 8+i%windows),
+				load.Route(i/(sets*windows)), strings.Join(chosen, "|"), 10+i%windows),
 			kind: total,
 		}
 	}

@@ -65,8 +65,8 @@ func (b *bench) consumption(ctx context.Context, shape load.Shape, metrics []gau
 	if err != nil {
 		return consumption{}, err
 	}
-	// The longest window is 18 s.
-	if err := pause(ctx, 18*time.Second, targets, g.program); err != nil {
+	// The longest window is 20 s.
+	if err := pause(ctx, 20*time.Second, targets, g.program); err != nil {
 		return consumption{}, err
 	}
 	if err := verify(ctx, g); err != nil {
