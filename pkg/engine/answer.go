@@ -21,6 +21,7 @@ type observation struct {
 	wait              int64    // ms until the window of the first of these is
 	failures          []string // why targets are missing
 	mapsPods          bool     // the program calls pod_of
+	neverIdle         bool     // the program takes no percentiles, which alone may have no value
 	warming           int64    // ms until the windows are filled
 	interval          int64
 	value             script.Value
@@ -121,7 +122,11 @@ func (m *memory) fill(r *rules, o *observation, result *metric.Result) {
 			result.PodScale = result.Scale
 		}
 	}
-	seen := map[string]lastValue{}
+	var seen map[string]lastValue
+	if !o.neverIdle {
+		seen = make(map[string]lastValue, len(o.value.Items)+len(o.value.Idle))
+	}
+	var buf []byte
 	var undefined []string
 	for _, item := range o.value.Items {
 		if v := item.Value * result.Scale; math.IsNaN(v) || math.IsInf(v, 0) {
@@ -129,7 +134,10 @@ func (m *memory) fill(r *rules, o *observation, result *metric.Result) {
 			continue
 		}
 		result.Items = append(result.Items, item)
-		seen[item.Labels.String()] = lastValue{value: item.Value, known: true, at: o.now}
+		if !o.neverIdle {
+			buf = item.Labels.Bytes(buf)
+			seen[string(buf)] = lastValue{value: item.Value, known: true, at: o.now}
+		}
 	}
 	if len(undefined) > 0 {
 		result.Undefined = fmt.Sprintf("its expression gave %s: guard divisions with ratio(a, b, default)", list(undefined))
@@ -141,7 +149,8 @@ func (m *memory) fill(r *rules, o *observation, result *metric.Result) {
 	}
 	m.observed = len(result.Items)
 	for _, group := range o.value.Idle {
-		key := group.String()
+		buf = group.Bytes(buf)
+		key := string(buf)
 		if _, ok := seen[key]; ok {
 			continue
 		}

@@ -153,7 +153,7 @@ func (p *program) observe(r *round) observation {
 	if len(p.sources) > 1 { // another source may have evaluated it since
 		now = max(now, p.last)
 	}
-	o := observation{now: now, mapsPods: p.script.MapsPods()}
+	o := observation{now: now, mapsPods: p.script.MapsPods(), neverIdle: !p.script.MayIdle()}
 	if now < p.last-p.rules.interval {
 		p.rewind()
 	}
@@ -257,6 +257,10 @@ func (p *program) remember(r *metric.Result, observed int) {
 	if r.State != metric.StateFresh && r.State != metric.StatePartial || r.Undefined != "" && p.entry.External != "" {
 		return
 	}
+	w := p.engine.remembers(p.key)
+	if w == nil {
+		return
+	}
 	table := &metric.Table{}
 	batch := metric.Batch{Time: r.Evaluated, Table: table}
 	for i, item := range r.Items[:observed] {
@@ -265,10 +269,6 @@ func (p *program) remember(r *metric.Result, observed int) {
 		table.Series = append(table.Series, b.Labels())
 		batch.IDs = append(batch.IDs, uint32(i))
 		batch.Values = append(batch.Values, item.Value*r.Scale)
-	}
-	w := p.engine.remembers(p.key)
-	if w == nil {
-		return
 	}
 	if err := w.Append(p.key.Name, batch); err != nil {
 		p.engine.log.V(1).Info("result not remembered", "metric", p.key, "reason", err.Error())

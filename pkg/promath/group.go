@@ -29,11 +29,14 @@ type Groups struct {
 
 // divide returns the groups of n elements in order of first appearance.
 func (g Groups) divide(n int) groups {
-	gs := groups{of: make([]int32, n)}
+	var gs groups
 	if g.Of == nil {
-		gs.labels = g.Labels[:min(n, 1)]
-		return gs
+		return groups{of: make([]int32, n), labels: g.Labels[:min(n, 1)]}
 	}
+	if g.inOrder() {
+		return groups{of: g.Of, labels: g.Labels}
+	}
+	gs.of = make([]int32, n)
 	numbers := make([]int32, len(g.Labels)) // in order of appearance, counted from 1
 	for i, n := range g.Of {
 		if numbers[n] == 0 {
@@ -81,6 +84,21 @@ func (g Grouping) divide(v Vector) groups {
 		gs.labels = append(gs.labels, lset)
 	}
 	return gs
+}
+
+// inOrder reports whether all groups have elements and are in order of first
+// appearance.
+func (g Groups) inOrder() bool {
+	next := int32(0)
+	for _, n := range g.Of {
+		if n > next {
+			return false
+		}
+		if n == next {
+			next++
+		}
+	}
+	return int(next) == len(g.Labels)
 }
 
 // keys numbers label sets from 0 in order of first appearance: those that

@@ -24,6 +24,7 @@
 package script
 
 import (
+	"slices"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -310,6 +311,12 @@ func (p *Program) Remembers() (line, column int, ok bool) {
 // MapsPods reports whether the program calls pod_of: what it says of a pod then
 // comes from other targets, and depends on Env.PodOf.
 func (p *Program) MapsPods() bool { return p.mapsPods }
+
+// MayIdle reports whether the program takes percentiles, so that Value.Idle may
+// hold groups.
+func (p *Program) MayIdle() bool {
+	return slices.ContainsFunc(p.builtins, func(b *builtin) bool { return b.q > 0 })
+}
 
 // FullWindow returns the longest range and offset, in milliseconds, of the
 // functions whose result is too low until the window is filled: rate, increase,

@@ -298,18 +298,17 @@ func (m *machine) classicPercentiles(r *reading, q float64, g promath.Grouping) 
 	}
 	sums := shared.Vector
 	observed := map[uint64]bool{}
+	var buf []byte
+	hash := func(lset labels.Labels) (h uint64) {
+		h, buf = lset.HashWithoutLabels(buf, labels.BucketLabel)
+		return h
+	}
 	for _, s := range sums {
 		if s.F > 0 {
-			observed[withoutBucket(s.Labels).Hash()] = true
+			observed[hash(s.Labels)] = true
 		}
 	}
-	return quantilesOf(sums, q, func(lset labels.Labels) bool { return observed[lset.Hash()] })
-}
-
-func withoutBucket(lset labels.Labels) labels.Labels {
-	b := labels.NewBuilder(lset)
-	b.Del(labels.BucketLabel)
-	return b.Labels()
+	return quantilesOf(sums, q, func(lset labels.Labels) bool { return observed[hash(lset)] })
 }
 
 func (m *machine) nativePercentiles(r *reading, q float64, g promath.Grouping) ([]percentileGroup, error) {
