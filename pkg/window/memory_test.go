@@ -23,12 +23,12 @@ const (
 
 type fleet struct {
 	targets int
-	window *Window
-	views  []*View
-	wants  []metric.Selector
-	series []labels.Labels
-	ids    []uint32
-	values []float64
+	window  *Window
+	views   []*View
+	wants   []metric.Selector
+	series  []labels.Labels
+	ids     []uint32
+	values  []float64
 }
 
 func newFleet(targets int) *fleet {
