@@ -117,7 +117,7 @@ const (
 
 // parse is line 1.
 func (b *bench) parse(ctx context.Context) ([]row, error) {
-	results, err := b.goBench(ctx, expositionPackage, "^BenchmarkParse$", "2s")
+	results, err := b.goBench(ctx, expositionPackage, "^BenchmarkParse$", "0.3s")
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +134,7 @@ func (b *bench) parse(ctx context.Context) ([]row, error) {
 
 // captures is line 2.
 func (b *bench) captures(ctx context.Context) ([]row, error) {
-	results, err := b.goBench(ctx, expositionPackage, "^BenchmarkCaptures$", "0.5s")
+	results, err := b.goBench(ctx, expositionPackage, "^BenchmarkCaptures$", "0.2s")
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ const tickDeadline = time.Second
 
 // tick is line 7.
 func (b *bench) tick(ctx context.Context) ([]row, error) {
-	results, err := b.goBench(ctx, "./pkg/engine", "^BenchmarkTick", "5s")
+	results, err := b.goBench(ctx, "./pkg/engine", "^BenchmarkTick", "3s")
 	rows := reported(results)
 	for i, r := range results {
 		rows[i].ratio = times(r.values["ns/op"]/float64(tickDeadline), "the deadline of a tick")
