@@ -11,7 +11,7 @@ TOOL := $(GO) tool -modfile=tools/go.mod
 # The end-to-end tests are a module of their own. RUN names one scenario of them.
 RUN ?=
 
-MODULES := . tools e2e e2e/etcd
+MODULES := . tools e2e e2e/etcd e2e/caddy
 
 .DEFAULT_GOAL := build
 .PHONY: help build demo test e2e bench fuzz lint fmt generate verify verify-vet verify-fmt \
