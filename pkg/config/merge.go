@@ -263,7 +263,7 @@ func (m *merge) missingSource(namespace string, ref v1alpha1.SourceReference) (m
 	slices.Sort(all)
 	slices.Sort(here)
 	const shown = 5
-	switch near := nearest(ref.Name, here); {
+	switch near := Nearest(ref.Name, here); {
 	case len(all) == 0 && m.cluster:
 		cure = fmt.Sprintf("define it, there is no GatewaySource that namespace %s may use", namespace)
 	case len(all) == 0:

@@ -20,7 +20,7 @@ func unknownFieldCure(kind, path, name string, names []string) string {
 	case v1alpha1.KindGatewaySource + " spec.url", v1alpha1.KindGatewaySource + " spec.urls":
 		return "write static: {urls: [http://host:port/metrics]}"
 	}
-	if near := nearest(name, names); near != "" {
+	if near := Nearest(name, names); near != "" {
 		return "did you mean " + near + "?"
 	}
 	if strings.HasPrefix(path, "metadata.") {
@@ -29,9 +29,9 @@ func unknownFieldCure(kind, path, name string, names []string) string {
 	return "the fields here are " + strings.Join(names, ", ")
 }
 
-// nearest returns the candidate that differs least from a name, ignoring case;
+// Nearest returns the candidate that differs least from a name, ignoring case;
 // empty if none is within a third of the name's length. Of several the first wins.
-func nearest(name string, candidates []string) string {
+func Nearest(name string, candidates []string) string {
 	best, limit := "", max(1, len(name)/3)+1
 	for _, c := range candidates {
 		if d := editDistance(strings.ToLower(name), strings.ToLower(c), limit); d < limit {

@@ -141,7 +141,7 @@ func (d *document) object(n *yaml.Node) {
 		d.at(n, "kind", "missing", "write kind: "+v1alpha1.KindGatewaySource+" or kind: "+v1alpha1.KindGatewayMetric)
 	case kind != v1alpha1.KindGatewaySource && kind != v1alpha1.KindGatewayMetric:
 		cure := "gaugeway reads " + v1alpha1.KindGatewaySource + " and " + v1alpha1.KindGatewayMetric + "; keep other objects in another folder"
-		if near := nearest(kind, []string{v1alpha1.KindGatewaySource, v1alpha1.KindGatewayMetric}); near != "" {
+		if near := Nearest(kind, []string{v1alpha1.KindGatewaySource, v1alpha1.KindGatewayMetric}); near != "" {
 			cure = "did you mean " + near + "?"
 		}
 		d.at(child(n, "kind"), "kind", fmt.Sprintf("unknown kind %q", kind), cure)

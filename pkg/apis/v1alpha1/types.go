@@ -181,7 +181,7 @@ type ServiceTargets struct {
 
 // Format of an exposition.
 //
-// +kubebuilder:validation:Enum=Auto;StubStatus
+// +kubebuilder:validation:Enum=Auto;StubStatus;Csv;Json
 type Format string
 
 // The formats.
@@ -190,7 +190,16 @@ const (
 	FormatAuto Format = "Auto"
 	// FormatStubStatus is the page of NGINX's module stub_status.
 	FormatStubStatus Format = "StubStatus"
+	// FormatCSV is the statistics of HAProxy as comma-separated values.
+	FormatCSV Format = "Csv"
+	// FormatJSON is JSON, of which the rules of the source's preset make samples.
+	FormatJSON Format = "Json"
 )
+
+// Formats returns all formats.
+func Formats() []string {
+	return []string{string(FormatAuto), string(FormatStubStatus), string(FormatCSV), string(FormatJSON)}
+}
 
 // A ScrapeProtocol is a format of an exposition, by the Prometheus operator's name.
 // +kubebuilder:validation:Enum=PrometheusProto;OpenMetricsText1.0.0;OpenMetricsText0.0.1;PrometheusText1.0.0;PrometheusText0.0.4
