@@ -158,7 +158,7 @@ func TestErrors(t *testing.T) {
 	f(auto, "application/openmetrics-text; version=2.0.0", "# EOF\n", "OpenMetrics 2.0.0 is not read: only versions up to 1.x are")
 	f(auto, delimited, "\x7f\x01\x02", "the protobuf body is truncated or corrupt in its metric family 1, 3 bytes before its end")
 	f(auto, "application/vnd.google.protobuf; encoding=text", "a", `the protobuf message "" in encoding "text" is not read: only io.prometheus.client.MetricFamily, delimited, is`)
-	f(Options{Format: "XML"}, promText, "a 1\n", `format "XML" is not known: use Auto or StubStatus`)
+	f(Options{Format: "XML"}, promText, "a 1\n", `format "XML" is not known: use one of [Auto StubStatus Csv Json]`)
 	f(Options{Format: StubStatus}, "text/html", "<html>", page)
 }
 
