@@ -35,6 +35,30 @@ type expectation struct {
 	within float64
 }
 
+// awaitValue waits until a metric of one item is a number that the test knows.
+func awaitValue(t *testing.T, a *adapter, metric string, want float64) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%s of %v", metric, want), func() error {
+		r, err := a.read(metric)
+		if err == nil && (r.status != "" || r.value != want) {
+			err = fmt.Errorf("it reads %v %s", r.value, r.status)
+		}
+		return err
+	})
+}
+
+// awaitNoValue waits until a metric has no answer but a reason.
+func awaitNoValue(t *testing.T, a *adapter, metric string) {
+	t.Helper()
+	eventually(t, "no answer of "+metric, func() error {
+		r, err := a.read(metric)
+		if err == nil && r.status == "" {
+			err = fmt.Errorf("it still answers %v", r.value)
+		}
+		return err
+	})
+}
+
 // agree compares metrics with the truth, five times in calm moments of the
 // load. The median of the differences must be within the bound.
 func agree(t *testing.T, a *adapter, l *load, expectations ...expectation) {

@@ -224,6 +224,12 @@ func (a *adapter) read(name string) (reading, error) {
 
 // sourceObject is a GatewaySource that is scraped every second.
 func sourceObject(name, format string, urls ...string) string {
+	return sourceWith(name, "format: "+format, urls...)
+}
+
+// sourceWith is a GatewaySource that is scraped every second, with one more line
+// of its spec.
+func sourceWith(name, line string, urls ...string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `apiVersion: gaugeway.dev/v1alpha1
 kind: GatewaySource
@@ -231,10 +237,10 @@ metadata: {name: %s, namespace: %s}
 spec:
   interval: 1s
   scrapeTimeout: 800ms
-  format: %s
+  %s
   static:
     urls:
-`, name, namespace, format)
+`, name, namespace, line)
 	for _, url := range urls {
 		fmt.Fprintf(&b, "    - %s\n", url)
 	}

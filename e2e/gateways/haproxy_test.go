@@ -1,0 +1,68 @@
+package gateways_test
+
+import "testing"
+
+// haproxyPreset asks HAProxy's Prometheus exporter.
+var haproxyPreset = preset{
+	format: "Auto",
+	questions: []question{
+		{metric: "requests_per_second", lua: `rps(haproxy_frontend_http_requests_total{proxy="edge"}["10s"])`},
+		{metric: "error_ratio", lua: `ratio(rps(haproxy_frontend_http_responses_total{proxy="edge", code="5xx"}["10s"]),
+      rps(haproxy_frontend_http_responses_total{proxy="edge"}["10s"]), 0)`},
+		{metric: "in_flight_requests", lua: `sum(haproxy_backend_current_sessions{proxy="app"})`},
+		{metric: "queue_depth", lua: `sum(haproxy_backend_current_queue{proxy="app"})`},
+	},
+}
+
+func TestHAProxyThroughReloadRestartAndLossOfItsBackends(t *testing.T) {
+	t.Parallel()
+	backends := startBackends(t, 2)
+	h := newHAProxy(t, 0, addresses(backends)...)
+	a := startGaugeway(t, haproxyPreset.objects("haproxy", h.metricsURL())...)
+	l := startLoad(t, 100, h)
+	l.awaitSeconds(window.Seconds() + 2)
+	truths := []expectation{
+		{"haproxy_requests_per_second", rps, relative, 0.05},
+		{"haproxy_error_ratio", truth.errorRatio, absolute, 0.01},
+	}
+	agree(t, a, l, truths...)
+
+	// A new worker begins at 0, and what the old one has still to answer is lost.
+	const counter = `haproxy_frontend_http_requests_total{proxy="edge"`
+	before := scrapeSum(t, h.metricsURL(), counter)
+	stop := a.watch("haproxy_requests_per_second")
+	h.reload()
+	if after := scrapeSum(t, h.metricsURL(), counter); after >= before {
+		t.Errorf("the reload has not reset the counters: %v, then %v", before, after)
+	}
+	l.awaitSeconds(window.Seconds())
+	expectBetween(t, l, stop(), 0.8, 1.1, false)
+
+	stop = a.watch("haproxy_requests_per_second")
+	h.stop()
+	h.start()
+	l.awaitSeconds(window.Seconds() + 3)
+	expectBetween(t, l, stop(), 0.7, 1.1, true)
+
+	// The other backend takes what the one that is lost refuses.
+	backends[0].stop()
+	l.awaitSeconds(window.Seconds() + 2)
+	agree(t, a, l, truths...)
+	backends[1].stop()
+	l.awaitSeconds(window.Seconds() + 3)
+	agree(t, a, l, truths...)
+	awaitValue(t, a, "haproxy_error_ratio", 1)
+}
+
+func TestHAProxyTellsWhatWaitsForItsBackend(t *testing.T) {
+	t.Parallel()
+	h := newHAProxy(t, 1, newBackends(t, 1)...)
+	a := startGaugeway(t, haproxyPreset.objects("haproxy", h.metricsURL())...)
+	awaitValue(t, a, "haproxy_queue_depth", 0)
+	release := hold(t, h, 7)
+	awaitValue(t, a, "haproxy_queue_depth", 6)
+	awaitValue(t, a, "haproxy_in_flight_requests", 7)
+	release()
+	awaitValue(t, a, "haproxy_queue_depth", 0)
+	awaitValue(t, a, "haproxy_in_flight_requests", 0)
+}
