@@ -162,7 +162,7 @@ func (m *merge) addMetric(metric *Metric, check Check) {
 func withReasons(findings []Finding) []Finding {
 	findings = slices.Clone(findings)
 	for i := range findings {
-		if f := &findings[i]; f.Reason == "" && !f.Warning && f.Field == "spec.lua" {
+		if f := &findings[i]; f.Reason == "" && !f.Warning && (f.Field == "spec.lua" || f.Field == "spec.preset") {
 			f.Reason = v1alpha1.ReasonCompileError
 		}
 	}

@@ -11,8 +11,6 @@ import (
 // closest name, else the names that there are.
 func unknownFieldCure(kind, path, name string, names []string) string {
 	switch kind + " " + path {
-	case v1alpha1.KindGatewaySource + " spec.preset":
-		return "this version has no presets; remove it, give port and path in pods or service, and write the expression in full"
 	case v1alpha1.KindGatewaySource + " spec.port", v1alpha1.KindGatewaySource + " spec.path":
 		return "it belongs to the targets; write pods: {selector: {matchLabels: {...}}, port: ..., path: ...} or service: {name: ..., port: ..., path: ...}"
 	case v1alpha1.KindGatewaySource + " spec.selector":
