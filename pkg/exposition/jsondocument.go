@@ -18,7 +18,7 @@ const (
 	maxJSONValues = 4 << 20
 	// maxJSONVisits is how many values all paths together may look at, so that no
 	// rule takes for ever.
-	maxJSONVisits = 256 << 20
+	maxJSONVisits = 64 << 20
 )
 
 type jsonKind uint8
@@ -305,6 +305,7 @@ func (d *jsonDocument) first(steps []pathStep, at uint32) (uint32, bool) {
 // single follows a step that leads to one value at most. Of several fields of a
 // name the first counts.
 func (d *jsonDocument) single(step *pathStep, at uint32) (uint32, bool) {
+	d.visits++
 	of := d.values[at].kind
 	end := d.values[at].next
 	if step.kind == stepIndex {
@@ -383,7 +384,10 @@ func (d *jsonDocument) branch(step *pathStep, at uint32, found func(uint32)) {
 	}
 	from, to, by := 0, math.MaxInt, 1
 	if step.kind == stepSlice {
-		from, to, by = step.bounds(d.length(at))
+		from, to, by = step.from, step.to, step.by
+		if from < 0 || to < 0 {
+			from, to = step.bounds(d.length(at))
+		}
 	}
 	end := d.values[at].next
 	index := 0
@@ -397,7 +401,7 @@ func (d *jsonDocument) branch(step *pathStep, at uint32, found func(uint32)) {
 }
 
 // bounds returns the bounds of a slice in a list of n elements.
-func (s *pathStep) bounds(n int) (from, to, by int) {
+func (s *pathStep) bounds(n int) (from, to int) {
 	from, to = s.from, s.to
 	if from < 0 {
 		from = max(0, from+n)
@@ -405,7 +409,7 @@ func (s *pathStep) bounds(n int) (from, to, by int) {
 	if to < 0 {
 		to += n
 	}
-	return from, to, s.by
+	return from, to
 }
 
 // passes reports whether a filter keeps a value.

@@ -169,9 +169,6 @@ func arrayStep(node *jsonpath.ArrayNode) (pathStep, error) {
 	case to.Derived:
 		step.kind = stepIndex
 		return step, nil
-	case !from.Known && !to.Known && !by.Known:
-		step.kind = stepAll
-		return step, nil
 	}
 	if to.Known {
 		step.to = to.Value
