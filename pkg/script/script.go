@@ -125,6 +125,10 @@ type Options struct {
 	// Clock measures Limits.WallTime; nil means the system's. No result depends
 	// on it.
 	Clock func() time.Time
+	// Modules are those whose functions the program may use, by their names.
+	Modules map[string]*Module
+	// Gateway names the module that `gateway` is in the program; "" for none.
+	Gateway string
 }
 
 // A Kind of result.
@@ -201,6 +205,7 @@ type Program struct {
 	warnings  Errors
 	result    Kind
 	quantiles bool
+	uses      []Use
 
 	machine *machine // nil before the first run and after a run that spoilt it
 }
@@ -236,7 +241,7 @@ func (p *Program) Wants() []metric.Selector {
 func (p *Program) Position(sel *metric.Selector) (line, column int) {
 	s := selector{Selector: *sel}
 	for _, w := range p.wants {
-		if !w.sel.history && w.sel.key() == s.key() {
+		if !w.sel.history && w.sel.wantKey() == s.wantKey() {
 			return w.pos.Line, w.pos.Column
 		}
 	}

@@ -228,6 +228,12 @@ func (m *machine) series(s *selector) ([]metric.Series, error) {
 		return nil, nil
 	}
 	series := data.Select(&s.Selector)
+	if s.relabel != nil {
+		var err error
+		if series, err = m.relabelled(s.relabel, series); err != nil {
+			return nil, err
+		}
+	}
 	rows := 0
 	if s.Range > 0 {
 		for i := range series {
