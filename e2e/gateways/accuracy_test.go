@@ -2,6 +2,7 @@ package gateways_test
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -56,6 +57,24 @@ func awaitNoValue(t *testing.T, a *adapter, metric string) {
 			err = fmt.Errorf("it still answers %v", r.value)
 		}
 		return err
+	})
+}
+
+// expectItems waits until a metric has the items that the test knows, by the
+// value of their label.
+func expectItems(t *testing.T, a *adapter, metric string, want map[string]float64) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%s of %v", metric, want), func() error {
+		got := map[string]float64{}
+		for _, item := range a.get(metric).Items {
+			for _, value := range item.MetricLabels {
+				got[value] = item.Value.AsApproximateFloat64()
+			}
+		}
+		if !maps.Equal(got, want) {
+			return fmt.Errorf("it has %v", got)
+		}
+		return nil
 	})
 }
 

@@ -165,9 +165,10 @@ func (a *adapter) own(name string, labels ...string) (float64, error) {
 
 // A reading is a metric at one moment: a value or the reason why there is none.
 type reading struct {
-	at     time.Time // when it was read
-	value  float64
-	status string // empty where there is a value
+	at      time.Time // when it was read
+	value   float64
+	sampled time.Time // the second of its samples, where there is a value
+	status  string    // empty where there is a value
 }
 
 // watch reads a metric again and again until the function that it returns is
@@ -219,6 +220,7 @@ func (a *adapter) read(name string) (reading, error) {
 		return r, fmt.Errorf("%s: want one item (%w): %s", name, err, body)
 	}
 	r.value = list.Items[0].Value.AsApproximateFloat64()
+	r.sampled = list.Items[0].Timestamp.Time
 	return r, nil
 }
 

@@ -111,7 +111,13 @@ func (o *output) String() string {
 // eventually waits until the condition holds, which it says by returning nil.
 func eventually(t *testing.T, what string, condition func() error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	within(t, patience, what, condition)
+}
+
+// within waits for so long until the condition holds.
+func within(t *testing.T, limit time.Duration, what string, condition func() error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -122,7 +128,7 @@ func eventually(t *testing.T, what string, condition func() error) {
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("waited %v for %s: %v", patience, what, err)
+			t.Fatalf("waited %v for %s: %v", limit, what, err)
 		case <-tick.C:
 		}
 	}
