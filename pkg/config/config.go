@@ -112,6 +112,15 @@ func (m *Metric) LuaFinding(line, column int, message, cure string) Finding {
 	return f
 }
 
+// PresetOf returns the preset that all of the sources name; empty where one names
+// none, or another.
+func PresetOf(sources []*Source) string {
+	if len(sources) == 0 || slices.ContainsFunc(sources, func(s *Source) bool { return s.Spec.Preset != sources[0].Spec.Preset }) {
+		return ""
+	}
+	return sources[0].Spec.Preset
+}
+
 // SlowestInterval returns the source with the longest interval, the first of
 // several; nil for none.
 func SlowestInterval(sources []*Source) (slowest *Source, interval time.Duration) {

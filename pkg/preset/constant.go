@@ -6,21 +6,8 @@ import (
 	"strings"
 
 	"github.com/gaugeway/gaugeway/pkg/config"
-	"github.com/gaugeway/gaugeway/pkg/script/syntax"
+	"github.com/gaugeway/gaugeway/pkg/script"
 )
-
-// maxPresetString is the longest string of a preset, in bytes.
-const maxPresetString = 4096
-
-// A constant is a value of preset.lua: a string, a number, a boolean, a table
-// or a function. Nothing of it is executed.
-type constant struct {
-	at syntax.Pos
-	// path of the field, such as metrics.error_ratio.labels; empty for the whole.
-	path  string
-	value syntax.Expr
-	file  *presetFile
-}
 
 // A presetFile is the text of a preset and what is wrong with it.
 type presetFile struct {
@@ -28,176 +15,119 @@ type presetFile struct {
 	findings []config.Finding
 }
 
-// parsePreset returns the table that the file returns, or nil with findings.
-func (f *presetFile) parse(text string) *constant {
-	tree, err := syntax.Parse(text, maxPresetString)
-	if err != nil {
-		var at *syntax.Error
-		if errors.As(err, &at) {
-			f.add(syntax.Pos{Line: at.Line, Column: at.Column}, "", at.Message, at.Cure)
-		} else {
-			f.add(syntax.Pos{Line: 1}, "", err.Error(), "")
-		}
+// parse reads the text, or finds what is wrong with it.
+func (f *presetFile) parse(text string) *script.Module {
+	m, err := script.ParseModule(text)
+	if err == nil {
+		return m
+	}
+	var mistakes script.Errors
+	if !errors.As(err, &mistakes) {
+		f.findings = append(f.findings, config.Finding{File: f.path, Message: err.Error()})
 		return nil
 	}
-	const cure = `write return { name = "...", ... } and nothing else`
-	last := tree.Body[len(tree.Body)-1]
-	if len(tree.Body) > 1 {
-		f.add(tree.Body[0].At(), "", "a preset is one table that is returned", cure)
-		return nil
+	for _, e := range mistakes {
+		f.findings = append(f.findings, config.Finding{File: f.path, Line: e.Line, Column: e.Column, Message: e.Message, Cure: e.Cure})
 	}
-	r, ok := last.(*syntax.Return)
-	if !ok || len(r.Exprs) != 1 {
-		f.add(last.At(), "", "a preset is one table that is returned", cure)
-		return nil
-	}
-	c := &constant{at: syntax.Start(r.Exprs[0]), value: syntax.Strip(r.Exprs[0]), file: f}
-	if _, ok := c.value.(*syntax.Table); !ok {
-		c.add("a preset is one table that is returned, found "+c.kind(), cure)
-		return nil
-	}
-	return c
+	return nil
 }
 
-func (f *presetFile) add(at syntax.Pos, field, message, cure string) {
-	f.findings = append(f.findings, config.Finding{File: f.path, Line: at.Line, Column: at.Column, Field: field, Message: message, Cure: cure})
+// A constant is a value of preset.lua and the name of its field.
+type constant struct {
+	*script.Constant
+	file *presetFile
+	// name is the last part of path, such as metrics.error_ratio.labels. Both are empty for
+	// the whole.
+	name, path string
 }
 
 // add adds a finding about the constant.
-func (c *constant) add(message, cure string) { c.file.add(c.at, c.path, message, cure) }
+func (c constant) add(message, cure string) {
+	c.file.findings = append(c.file.findings, config.Finding{File: c.file.path, Line: c.Line, Column: c.Column, Field: c.path, Message: message, Cure: cure})
+}
 
-// kind names what a constant is, for a message.
-func (c *constant) kind() string {
-	switch x := c.value.(type) {
-	case *syntax.String:
-		return fmt.Sprintf("the string %q", x.Value)
-	case *syntax.Number:
-		return fmt.Sprintf("the number %v", x.Value)
-	case *syntax.Bool:
-		return fmt.Sprintf("the boolean %v", x.Value)
-	case *syntax.Table:
-		return "a table"
-	case *syntax.Function:
-		return "a function"
-	case *syntax.Nil:
-		return "nil"
+// describe names what a constant is, for a message.
+func (c constant) describe() string {
+	switch c.Kind {
+	case script.ConstantString:
+		return fmt.Sprintf("the string %q", c.Text)
+	case script.ConstantNumber:
+		return fmt.Sprintf("the number %v", c.Number)
+	case script.ConstantBoolean:
+		return fmt.Sprintf("the boolean %v", c.Boolean)
 	}
-	return "an expression"
+	return "a " + string(c.Kind)
 }
 
-// A member is a field of a table.
-type member struct {
-	name string
-	constant
-}
+func (c constant) isTable() bool { return c.Kind == script.ConstantTable }
 
-// members returns the named fields of a table, in their order. What has no name
-// that is a constant, or one that was given before, is a finding.
-func (c *constant) members(cure string) []member {
-	t, ok := c.value.(*syntax.Table)
-	if !ok {
-		c.add("expected a table, found "+c.kind(), cure)
+// members returns the named fields of a table, in their order.
+func (c constant) members(cure string) []constant {
+	if !c.isTable() || len(c.List) > 0 {
+		c.add("expected a table of names, found "+c.describe(), cure)
 		return nil
 	}
-	var out []member
-	first := map[string]int{}
-	for _, f := range t.Fields {
-		key, ok := f.Key.(*syntax.String)
-		if !ok {
-			c.file.add(f.At(), c.path, "expected name = value", cure)
-			continue
-		}
-		m := member{name: key.Value, constant: constant{at: key.At(), path: strings.TrimPrefix(c.path+"."+key.Value, "."), value: syntax.Strip(f.Value), file: c.file}}
-		if m.at.Line == 0 {
-			m.at = f.At()
-		}
-		if line, twice := first[m.name]; twice {
-			m.add(fmt.Sprintf("given twice, first on line %d", line), "remove one")
-			continue
-		}
-		first[m.name] = m.at.Line
-		out = append(out, m)
+	var out []constant
+	for i := range c.Fields {
+		f := &c.Fields[i]
+		v := f.Value
+		v.Line, v.Column = f.Line, f.Column
+		out = append(out, constant{Constant: &v, file: c.file, name: f.Name, path: strings.TrimPrefix(c.path+"."+f.Name, ".")})
 	}
 	return out
 }
 
+// member returns a named field, or the table itself where it has none.
+func (c constant) member(name string) constant {
+	for _, m := range c.members("") {
+		if m.name == name {
+			return m
+		}
+	}
+	return c
+}
+
 // elements returns the elements of a list.
-func (c *constant) elements(cure string) []constant {
-	t, ok := c.value.(*syntax.Table)
-	if !ok {
-		c.add("expected a list, found "+c.kind(), cure)
+func (c constant) elements(cure string) []constant {
+	if !c.isTable() || len(c.Fields) > 0 {
+		c.add("expected a list, found "+c.describe(), cure)
 		return nil
 	}
 	var out []constant
-	for i, f := range t.Fields {
-		if f.Key != nil {
-			c.file.add(f.At(), c.path, "expected a list, found a name in it", cure)
-			continue
-		}
-		out = append(out, constant{at: f.Value.At(), path: fmt.Sprintf("%s[%d]", c.path, i+1), value: syntax.Strip(f.Value), file: c.file})
+	for i := range c.List {
+		out = append(out, constant{Constant: &c.List[i], file: c.file, name: c.name, path: fmt.Sprintf("%s[%d]", c.path, i+1)})
 	}
 	return out
 }
 
 // text returns a string that is not empty.
-func (c *constant) text(cure string) string {
-	s, ok := c.value.(*syntax.String)
+func (c constant) text(cure string) string {
 	switch {
-	case !ok:
-		c.add("expected a string, found "+c.kind(), cure)
-		return ""
-	case strings.TrimSpace(s.Value) == "":
+	case c.Kind != script.ConstantString:
+		c.add("expected a string, found "+c.describe(), cure)
+	case strings.TrimSpace(c.Text) == "":
 		c.add("empty", cure)
 	}
-	return s.Value
+	return c.Text
 }
 
-// texts returns a list of strings that are not empty.
-func (c *constant) texts(cure string) []string {
+// texts returns a list of strings that are not empty, and not none.
+func (c constant) texts(cure string) []string {
 	var out []string
 	for _, e := range c.elements(cure) {
 		out = append(out, e.text(cure))
 	}
-	if len(out) == 0 && c.isTable() {
+	if c.isTable() && len(c.List)+len(c.Fields) == 0 {
 		c.add("an empty list", cure)
 	}
 	return out
 }
 
-func (c *constant) isTable() bool {
-	_, ok := c.value.(*syntax.Table)
-	return ok
-}
-
-// plain returns the constant as data: map[string]any, []any, string, float64 or
-// bool. A table without names is a list, one without fields an empty map. What is
-// no data is a finding.
-func (c *constant) plain() any {
-	switch x := c.value.(type) {
-	case *syntax.String:
-		return x.Value
-	case *syntax.Number:
-		return x.Value
-	case *syntax.Bool:
-		return x.Value
-	case *syntax.Unary:
-		if n, ok := syntax.Strip(x.Operand).(*syntax.Number); ok && x.Op == "-" {
-			return -n.Value
-		}
-	case *syntax.Table:
-		if len(x.Fields) > 0 && x.Fields[0].Key == nil {
-			var list []any
-			for _, e := range c.elements("write { value, value } or { name = value }, not both in one table") {
-				list = append(list, e.plain())
-			}
-			return list
-		}
-		data := map[string]any{}
-		for _, m := range c.members("write { value, value } or { name = value }, not both in one table") {
-			data[m.name] = m.plain()
-		}
-		return data
+// unknown adds a finding about a name that means nothing here.
+func (c constant) unknown(names []string) {
+	cure := "the names here are " + strings.Join(names, ", ")
+	if near := config.Nearest(c.name, names); near != "" {
+		cure = "did you mean " + near + "?"
 	}
-	c.add("expected constant data, found "+c.kind(), "write strings, numbers, true, false and tables of them")
-	return nil
+	c.add("unknown name", cure)
 }

@@ -7,6 +7,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/gaugeway/gaugeway/pkg/exposition"
+	"github.com/gaugeway/gaugeway/pkg/script"
 	"github.com/gaugeway/gaugeway/pkg/vocabulary"
 )
 
@@ -34,9 +36,8 @@ type Preset struct {
 	Path   string
 	Format string
 	Params map[string][]string
-	// JSON holds the rules of the format Json as data: lists, maps by name,
-	// strings, float64 and bool; nil without.
-	JSON any
+	// JSON holds the rules of the format Json; nil without.
+	JSON *exposition.JSONRules
 
 	// Window is the default of all functions, MinimumWindow the shortest that is
 	// allowed; 0 for any.
@@ -57,8 +58,8 @@ type Preset struct {
 	// File is the path of preset.lua. Embedded: it is part of this program.
 	File     string
 	Embedded bool
-	// Source is its text.
-	Source string
+	// Module holds its functions.
+	Module *script.Module
 }
 
 // A Metric is one of the vocabulary that a gateway has.
@@ -115,11 +116,12 @@ var requiredFields = []string{"name", "title", "versions", "older", "facts", "si
 // is not to be used.
 func readPreset(folder, path, text string) (*Preset, *presetFile) {
 	f := &presetFile{path: path}
-	root := f.parse(text)
-	if root == nil {
+	module := f.parse(text)
+	if module == nil {
 		return nil, f
 	}
-	p := &Preset{File: path, Source: text, Format: "Auto", Window: time.Minute, Unavailable: map[string]string{}}
+	p := &Preset{File: path, Module: module, Format: "Auto", Window: time.Minute, Unavailable: map[string]string{}}
+	root := constant{Constant: module.Data(), file: f}
 	given := map[string]bool{}
 	for _, m := range root.members(cureTop) {
 		given[m.name] = true
@@ -139,7 +141,7 @@ func readPreset(folder, path, text string) (*Preset, *presetFile) {
 func order(name string) int { return slices.Index(vocabulary.Names(), name) }
 
 // read reads one field.
-func (p *Preset) read(m member) {
+func (p *Preset) read(m constant) {
 	switch m.name {
 	case "name":
 		p.Name = m.text(cureString)
@@ -162,7 +164,7 @@ func (p *Preset) read(m member) {
 	case "params":
 		p.Params = m.params()
 	case "json":
-		p.JSON = m.plain()
+		p.JSON = m.rules()
 	case "window":
 		p.Window = m.duration()
 	case "minimum_window":
@@ -181,14 +183,14 @@ func (p *Preset) read(m member) {
 }
 
 // readMetrics reads the table of functions.
-func (p *Preset) readMetrics(c member) {
+func (p *Preset) readMetrics(c constant) {
 	for _, m := range c.members(cureMetrics) {
 		names := expand(m.name)
 		if names == nil {
 			m.unknown(written())
 			continue
 		}
-		labels, note := m.readMetric()
+		labels, note := m.metric()
 		for _, name := range names {
 			known, _ := vocabulary.Lookup(name)
 			if _, twice := p.Metric(name); twice {
@@ -225,10 +227,9 @@ func written() []string {
 	return append(vocabulary.Names(), "latency_"+vocabulary.Percentile+"_seconds")
 }
 
-// readMetric reads what is said of one metric. Its function is package script's
+// metric reads what is said of one metric. Its function is package script's
 // business.
-func (m *member) readMetric() (labels map[string]string, note string) {
-	value := false
+func (m constant) metric() (labels map[string]string, note string) {
 	for _, f := range m.members(cureMetrics) {
 		switch f.name {
 		case "labels":
@@ -236,19 +237,15 @@ func (m *member) readMetric() (labels map[string]string, note string) {
 		case "note":
 			note = f.text(cureString)
 		case "value":
-			value = true
 		default:
 			f.unknown([]string{"labels", "note", "value"})
 		}
-	}
-	if !value && m.isTable() {
-		m.add("there is no value", "write value = function(where, window, by) return ... end")
 	}
 	return labels, note
 }
 
 // labels reads how labels of the vocabulary are called by the gateway.
-func (m *member) labels() map[string]string {
+func (m constant) labels() map[string]string {
 	out := map[string]string{}
 	var known []string
 	for _, l := range vocabulary.Labels() {
@@ -270,7 +267,7 @@ func (m *member) labels() map[string]string {
 }
 
 // extract reads {label = "...", before = "...", after = "..."}.
-func (m *member) extract() string {
+func (m constant) extract() string {
 	const cure = `write {label = "envoy_cluster_name", before = "httproute/", after = "/rule/[0-9]+"}`
 	label := ""
 	for _, f := range m.members(cure) {
@@ -290,7 +287,7 @@ func (m *member) extract() string {
 }
 
 // readUnavailable reads why metrics are not there.
-func (p *Preset) readUnavailable(c member) {
+func (p *Preset) readUnavailable(c constant) {
 	const cure = `write name = "why, and what can be had instead"`
 	for _, m := range c.members(cure) {
 		names := expand(m.name)

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/gaugeway/gaugeway/pkg/config"
+	"github.com/gaugeway/gaugeway/pkg/script"
 )
 
 // presetFileName is what holds a preset, in a folder of its name.
@@ -23,6 +24,7 @@ const maxPresetBytes = 1 << 20
 // A Set holds the presets that there are. It is immutable; a nil Set has none.
 type Set struct {
 	presets map[string]*Preset
+	modules map[string]*script.Module
 }
 
 // LoadSet reads the presets that are part of the program, and those of a folder,
@@ -30,7 +32,7 @@ type Set struct {
 // findings in the folder each costs its preset, and the one that is part of the
 // program stays in use. The error says that dir cannot be read or holds none.
 func LoadSet(embedded fs.FS, dir string) (*Set, []config.Finding, error) {
-	s := &Set{presets: map[string]*Preset{}}
+	s := &Set{presets: map[string]*Preset{}, modules: map[string]*script.Module{}}
 	findings, err := s.add(embedded, "lua", true)
 	if err != nil {
 		return nil, nil, err
@@ -66,7 +68,7 @@ func (s *Set) add(fsys fs.FS, dir string, embedded bool) ([]config.Finding, erro
 			continue
 		}
 		p.Embedded = embedded
-		s.presets[p.Name] = p
+		s.presets[p.Name], s.modules[p.Name] = p, p.Module
 	}
 	if read == 0 && !embedded {
 		return nil, errors.New("there is no preset in it; a preset is a folder with " + presetFileName)
@@ -122,12 +124,24 @@ func (s *Set) All() []*Preset {
 	return all
 }
 
+// Modules returns the functions of all presets, by the presets' names. The caller
+// must not change the map.
+func (s *Set) Modules() map[string]*script.Module {
+	if s == nil {
+		return nil
+	}
+	return s.modules
+}
+
 // Unknown says what to write instead of the name of a preset that there is not.
 func (s *Set) Unknown(name string) (message, cure string) {
 	names := s.Names()
 	message = fmt.Sprintf("there is no preset %q", name)
 	if near := config.Nearest(name, names); near != "" {
 		return message, "did you mean " + near + "?"
+	}
+	if len(names) == 0 {
+		return message, "there are none here"
 	}
 	return message, "there are " + strings.Join(names, ", ")
 }
