@@ -33,7 +33,7 @@ test: test-deps ## run the tests of all packages, plain and with the race detect
 e2e: test-deps ## run the end-to-end tests, as root; RUN=name runs one scenario
 	$(GO) -C e2e run ./cmd/prepare
 ifeq ($(RUN),)
-	$(GO) -C e2e test -count=1 -timeout 10m ./gateways
+	$(GO) -C e2e test -count=1 -timeout 10m -parallel 6 ./gateways
 endif
 	$(GO) -C e2e test -v -count=1 -timeout 20m -parallel 4 $(if $(RUN),-run 'TestScenarios/^$(RUN)$$') ./scenarios
 

@@ -14,29 +14,50 @@ var haproxyPreset = preset{
 	},
 }
 
+// haproxyCSVPreset asks HAProxy's page of statistics.
+var haproxyCSVPreset = preset{
+	format: "Csv",
+	questions: []question{
+		{metric: "requests_per_second", lua: `rps(haproxy_csv_req_tot{proxy="edge", type="frontend"}["10s"])`},
+		{metric: "error_ratio", lua: `ratio(rps(haproxy_csv_hrsp_5xx{proxy="edge", type="frontend"}["10s"]),
+      rps(haproxy_csv_req_tot{proxy="edge", type="frontend"}["10s"]), 0)`},
+		{metric: "in_flight_requests", lua: `sum(haproxy_csv_scur{proxy="app", type="backend"})`},
+		{metric: "queue_depth", lua: `sum(haproxy_csv_qcur{proxy="app", type="backend"})`},
+	},
+}
+
+// startGaugewayFor starts gaugeway, which asks HAProxy in both ways.
+func startGaugewayFor(t *testing.T, h *haproxy) *adapter {
+	t.Helper()
+	return startGaugeway(t, append(haproxyPreset.objects("haproxy", h.metricsURL()), haproxyCSVPreset.objects("csv", h.csvURL())...)...)
+}
+
 func TestHAProxyThroughReloadRestartAndLossOfItsBackends(t *testing.T) {
 	t.Parallel()
 	backends := startBackends(t, 2)
 	h := newHAProxy(t, 0, addresses(backends)...)
-	a := startGaugeway(t, haproxyPreset.objects("haproxy", h.metricsURL())...)
+	a := startGaugewayFor(t, h)
 	l := startLoad(t, 100, h)
 	l.awaitSeconds(window.Seconds() + 2)
 	truths := []expectation{
 		{"haproxy_requests_per_second", rps, relative, 0.05},
 		{"haproxy_error_ratio", truth.errorRatio, absolute, 0.01},
+		{"csv_requests_per_second", rps, relative, 0.05},
+		{"csv_error_ratio", truth.errorRatio, absolute, 0.01},
 	}
 	agree(t, a, l, truths...)
 
 	// A new worker begins at 0, and what the old one has still to answer is lost.
 	const counter = `haproxy_frontend_http_requests_total{proxy="edge"`
 	before := scrapeSum(t, h.metricsURL(), counter)
-	stop := a.watch("haproxy_requests_per_second")
+	stop, stopCSV := a.watch("haproxy_requests_per_second"), a.watch("csv_requests_per_second")
 	h.reload()
 	if after := scrapeSum(t, h.metricsURL(), counter); after >= before {
 		t.Errorf("the reload has not reset the counters: %v, then %v", before, after)
 	}
 	l.awaitSeconds(window.Seconds())
 	expectBetween(t, l, stop(), 0.8, 1.1, false)
+	expectBetween(t, l, stopCSV(), 0.8, 1.1, false)
 
 	stop = a.watch("haproxy_requests_per_second")
 	h.stop()
@@ -57,12 +78,14 @@ func TestHAProxyThroughReloadRestartAndLossOfItsBackends(t *testing.T) {
 func TestHAProxyTellsWhatWaitsForItsBackend(t *testing.T) {
 	t.Parallel()
 	h := newHAProxy(t, 1, newBackends(t, 1)...)
-	a := startGaugeway(t, haproxyPreset.objects("haproxy", h.metricsURL())...)
-	awaitValue(t, a, "haproxy_queue_depth", 0)
-	release := hold(t, h, 7)
-	awaitValue(t, a, "haproxy_queue_depth", 6)
-	awaitValue(t, a, "haproxy_in_flight_requests", 7)
-	release()
-	awaitValue(t, a, "haproxy_queue_depth", 0)
-	awaitValue(t, a, "haproxy_in_flight_requests", 0)
+	a := startGaugewayFor(t, h)
+	for _, source := range []string{"haproxy", "csv"} {
+		awaitValue(t, a, source+"_queue_depth", 0)
+		release := hold(t, h, 7)
+		awaitValue(t, a, source+"_queue_depth", 6)
+		awaitValue(t, a, source+"_in_flight_requests", 7)
+		release()
+		awaitValue(t, a, source+"_queue_depth", 0)
+		awaitValue(t, a, source+"_in_flight_requests", 0)
+	}
 }

@@ -65,24 +65,21 @@ func (tr *traffic) change(by int, do func(context.Context) error) {
 	tr.lengths = append(tr.lengths, length{time.Now(), was + by})
 }
 
-// run pushes at one rate and pops at another, in messages per second, for a time.
-// Producers who are ahead leave something to pop.
-func (tr *traffic) run(pushes, pops float64, duration time.Duration) {
+// run pushes and pops so many messages, evenly over a time, which is longer where
+// the machine is too slow for that. Producers are ahead of consumers.
+func (tr *traffic) run(pushes, pops int, duration time.Duration) {
 	tr.t.Helper()
 	begin := time.Now()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for pushed, popped := 0, 0; ; <-tick.C {
-		passed := time.Since(begin)
-		if passed > duration {
-			return
-		}
-		for ; float64(pushed) < pushes*passed.Seconds(); pushed++ {
-			tr.push(1)
-		}
-		for ; float64(popped) < pops*passed.Seconds(); popped++ {
-			tr.pop(1)
-		}
+	for pushed, popped := 0, 0; pushed < pushes || popped < pops; <-tick.C {
+		share := min(1, float64(time.Since(begin))/float64(duration))
+		due := int(share*float64(pushes)) - pushed
+		tr.push(due)
+		pushed += due
+		due = int(share*float64(pops)) - popped
+		tr.pop(due)
+		popped += due
 	}
 }
 
@@ -108,8 +105,8 @@ func (tr *traffic) between(from, to time.Time) (shortest, longest int) {
 func agreeOnLength(t *testing.T, a *adapter, tr *traffic, metric string, old time.Duration) {
 	t.Helper()
 	stop := a.watch(metric)
-	tr.run(60, 20, 4*time.Second)
-	tr.run(20, 50, 4*time.Second)
+	tr.run(240, 80, 4*time.Second)
+	tr.run(80, 200, 4*time.Second)
 	readings := stop()
 	var least, most float64
 	for i, r := range readings {
