@@ -41,7 +41,7 @@ func Compile(source string, o Options) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.uses = x.uses
+	p.uses, p.whole = x.uses, x.whole
 	return p, nil
 }
 

@@ -16,7 +16,7 @@ const anyGateway = "gateway"
 
 // Bounds of what the uses of modules in a program become.
 const (
-	maxExpanded      = 20_000 // expressions
+	maxExpanded      = 10_000 // expressions
 	maxExpandedJumps = 200    // and, or: see syntax.Parse
 )
 
@@ -47,7 +47,11 @@ type expander struct {
 	gateway string
 	errs    Errors
 	uses    []Use
+	last    syntax.Expr          // what stands in the place of the last use
+	whole   string               // the use that is the whole program; "" where it is more
 	skip    map[syntax.Expr]bool // parts of names with several dots
+
+	incomplete bool // it uses what is reported as a mistake elsewhere
 
 	keep  bool // the positions of the module, for its own check
 	nodes int
@@ -71,6 +75,9 @@ func (x *expander) program(tree *syntax.Program) {
 		}
 	}, func(*syntax.Local) {})
 	syntax.Rewrite(tree.Body, x.visit)
+	if ret, ok := tree.Body[0].(*syntax.Return); ok && len(x.uses) == 1 && len(ret.Exprs) == 1 && ret.Exprs[0] == x.last {
+		x.whole = x.uses[0].Name
+	}
 }
 
 // tooLarge reports, as a mistake too, whether a program with uses has grown
@@ -251,13 +258,14 @@ func (x *expander) use(e *syntax.Call, r reference) syntax.Expr {
 		out.Grouped, out.By = true, u.by.labels
 	}
 	x.uses = append(x.uses, out)
-	return x.expand(f, u)
+	x.last = x.expand(f, u)
+	return x.last
 }
 
 // arguments reads the arguments of a use, which are constant.
 func (x *expander) arguments(e *syntax.Call, f *moduleFunction, u *use) bool {
 	mistakes := len(x.errs) + len(x.c.errs)
-	form := fmt.Sprintf(`write %s({service="checkout"}, "30s", by("pod")), each part in place`, u.name)
+	form := fmt.Sprintf(`write %s(%s, "30s", by("pod")), each part in place`, u.name, f.example())
 	if e.Style == '"' || len(e.Args) > 3 {
 		x.errorf(e.Pos, form, "%s takes matchers, a window and a grouping", u.name)
 		return false
@@ -322,6 +330,15 @@ func (x *expander) usedGrouping(arg syntax.Expr, f *moduleFunction, u *use, form
 	if slices.Contains(g.Labels, vocabulary.UpstreamPod) && slices.Contains(g.Labels, metric.LabelPod) {
 		x.errorf(at, "group by one of them", "%s is the gateway's, and the pod of %s would have the same label", metric.LabelPod, vocabulary.UpstreamPod)
 	}
+}
+
+// example is matchers that the function takes.
+func (f *moduleFunction) example() string {
+	label := metric.LabelPod
+	for _, own := range slices.Backward(f.info.Labels) {
+		label = own
+	}
+	return "{" + label + `="..."}`
 }
 
 // groups reports whether a function can be grouped by a label.

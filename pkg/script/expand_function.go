@@ -231,6 +231,10 @@ func (n *expansion) other(e *syntax.Call, name string) syntax.Expr {
 		return unresolved{at}
 	}
 	f, ok := n.f.module.functions[name]
+	if !ok && n.f.module.broken[name] {
+		n.incomplete = true
+		return unresolved{at}
+	}
 	if !ok {
 		message, cure := n.f.module.lack(reference{module: "metric", metric: name})
 		n.errorf(at, cure, "%s", message)
@@ -271,7 +275,7 @@ type usedMatcher struct {
 func (x *expander) usedMatchers(arg syntax.Expr, f *moduleFunction, u *use) {
 	t, ok := syntax.Strip(arg).(*syntax.Table)
 	if !ok {
-		x.errorf(syntax.Start(arg), "write "+u.name+`({service="checkout"})`, "the matchers of %s are not written in place", u.name)
+		x.errorf(syntax.Start(arg), "write "+u.name+"("+f.example()+")", "the matchers of %s are not written in place", u.name)
 		return
 	}
 	positions := map[string]syntax.Pos{}
@@ -285,7 +289,7 @@ func (x *expander) usedMatchers(arg syntax.Expr, f *moduleFunction, u *use) {
 			x.refuseLabel(field.Pos, label, f, u)
 		}
 		if !x.constantMatcher(field.Value) {
-			x.errorf(syntax.Start(field.Value), "write the value in place: "+u.name+`{service="checkout"}`, "a matcher of %s is not constant", u.name)
+			x.errorf(syntax.Start(field.Value), "write the value in place: "+u.name+f.example(), "a matcher of %s is not constant", u.name)
 		}
 	}
 	matchers, _ := x.c.staticMatchers(t)

@@ -49,12 +49,14 @@ type Module struct {
 	minimum     int64 // milliseconds; 0 for none
 	functions   map[string]*moduleFunction
 	unavailable map[string]string
+	broken      map[string]bool // metrics whose mistakes are reported; none in what ParseModule returns
 }
 
 // A moduleFunction is a metric of a module.
 type moduleFunction struct {
 	module *Module
 	name   string // with the percentile in the place of pXX
+	field  string // as it is written, for messages
 	info   ModuleMetric
 	labels map[string]labelMapping // by the vocabulary's name
 	shape  string                  // "p95" where the name had pXX
@@ -141,11 +143,9 @@ func ParseModule(source string) (*Module, error) {
 	if err != nil {
 		return nil, Errors{positioned(err)}
 	}
-	r := moduleReader{module: &Module{window: defaultWindow, functions: map[string]*moduleFunction{}, unavailable: map[string]string{}}}
+	r := moduleReader{module: &Module{window: defaultWindow, functions: map[string]*moduleFunction{}, unavailable: map[string]string{}, broken: map[string]bool{}}}
 	r.read(tree)
-	if len(r.errs) == 0 {
-		r.checkFunctions()
-	}
+	r.checkFunctions()
 	if len(r.errs) > 0 {
 		return nil, r.errs.sorted()
 	}
@@ -256,7 +256,7 @@ func (r *moduleReader) metrics(root *syntax.Table) {
 	table := fieldTable(root, "metrics")
 	if table == nil {
 		r.errorf(r.module.data.at(), "write metrics = {requests_per_second = {value = function(where, window, by) ... end}}", "the module has no table of metrics")
-		return
+		table = &syntax.Table{}
 	}
 	for _, f := range table.Fields {
 		key, ok := fieldName(f)
@@ -311,28 +311,15 @@ func fieldTable(t *syntax.Table, name string) *syntax.Table {
 
 // metric reads a metric, or the four that a name with pXX stands for.
 func (r *moduleReader) metric(name string, at syntax.Pos, value *syntax.Function) {
-	f := moduleFunction{module: r.module, name: name, labels: map[string]labelMapping{}, info: ModuleMetric{Line: at.Line, Column: at.Column}}
+	f := moduleFunction{module: r.module, name: name, field: name, labels: map[string]labelMapping{}, info: ModuleMetric{Line: at.Line, Column: at.Column}}
 	if !moduleName.MatchString(strings.ReplaceAll(name, vocabulary.Percentile, "")) {
 		r.errorf(at, "use lower-case letters, digits and _", "%q is no name of a metric", name)
 		return
 	}
-	metrics, _ := r.module.data.Field("metrics")
-	data, _ := metrics.Field(name)
-	if mappings, ok := data.Field("labels"); ok {
-		if mappings.Kind != ConstantTable || len(mappings.List) > 0 {
-			r.errorf(mappings.at(), `write labels = {service = "the gateway's label"}`, "labels is no table of names")
-		}
-		for i := range mappings.Fields {
-			field := &mappings.Fields[i]
-			if m, ok := r.mapping(field); ok {
-				f.labels[field.Name] = m
-			}
-		}
-	}
-	f.info.Labels = slices.Sorted(maps.Keys(f.labels))
-	if !r.body(&f, value) {
-		return
-	}
+	mistakes := len(r.errs)
+	r.labels(&f)
+	r.body(&f, value)
+	good := len(r.errs) == mistakes
 	names, shapes := []string{name}, []string{""}
 	if strings.Contains(name, vocabulary.Percentile) {
 		names, shapes = nil, percentiles[:]
@@ -347,8 +334,30 @@ func (r *moduleReader) metric(name string, at syntax.Pos, value *syntax.Function
 			r.errorf(at, "remove one", "the metric %s is given twice", name)
 			continue
 		}
+		if !good {
+			r.module.broken[name] = true
+			continue
+		}
 		r.module.functions[name] = &g
 	}
+}
+
+// labels reads by what a metric can be selected and grouped.
+func (r *moduleReader) labels(f *moduleFunction) {
+	metrics, _ := r.module.data.Field("metrics")
+	data, _ := metrics.Field(f.field)
+	if mappings, ok := data.Field("labels"); ok {
+		if mappings.Kind != ConstantTable || len(mappings.List) > 0 {
+			r.errorf(mappings.at(), `write labels = {service = "the gateway's label"}`, "labels is no table of names")
+		}
+		for i := range mappings.Fields {
+			field := &mappings.Fields[i]
+			if m, ok := r.mapping(field); ok {
+				f.labels[field.Name] = m
+			}
+		}
+	}
+	f.info.Labels = slices.Sorted(maps.Keys(f.labels))
 }
 
 // mapping reads what a label of the vocabulary is at the gateway.

@@ -1,19 +1,23 @@
 package script
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/gaugeway/gaugeway/pkg/script/syntax"
 	"github.com/gaugeway/gaugeway/pkg/vocabulary"
 )
 
+// maxModuleLocals bounds the variables that stand for one another in a function.
+const maxModuleLocals = 30
+
 const functionCure = "write function(where, window, by) return ... end"
 
-// body reads a function of a module, and reports whether it has the form of one.
-func (r *moduleReader) body(f *moduleFunction, value *syntax.Function) bool {
+// body reads a function of a module.
+func (r *moduleReader) body(f *moduleFunction, value *syntax.Function) {
 	mistakes := len(r.errs)
 	var params []string
 	for _, p := range value.Params {
@@ -21,9 +25,13 @@ func (r *moduleReader) body(f *moduleFunction, value *syntax.Function) bool {
 	}
 	if !slices.Equal(params, []string{"where", "window", "by"}) {
 		r.errorf(value.Pos, functionCure, "the function of %s takes (%s), not (where, window, by)", f.name, strings.Join(params, ", "))
-		return false
+		return
 	}
 	f.where, f.window, f.by = value.Params[0], value.Params[1], value.Params[2]
+	if len(value.Body) > maxModuleLocals {
+		r.errorf(value.Pos, "make it smaller", "the function of %s has more than %d statements", f.name, maxModuleLocals)
+		return
+	}
 	f.locals = map[*syntax.Local]syntax.Expr{}
 	for _, s := range value.Body {
 		switch s := s.(type) {
@@ -50,9 +58,9 @@ func (r *moduleReader) body(f *moduleFunction, value *syntax.Function) bool {
 	}
 	if f.result == nil && len(r.errs) == mistakes {
 		r.errorf(value.Pos, functionCure, "the function of %s returns nothing", f.name)
+		return
 	}
 	r.checkBody(f, value)
-	return len(r.errs) == mistakes
 }
 
 // checkBody checks what a function does with its parameters.
@@ -129,65 +137,74 @@ func (f *moduleFunction) other(e *syntax.Call) (string, bool) {
 	return key.Value, true
 }
 
-// checkFunctions checks each function as if it were used: without a grouping,
-// and grouped by all that it can be grouped by.
+// checkFunctions checks each function as if it were used: alone, and selected
+// and grouped by all its labels.
 func (r *moduleReader) checkFunctions() {
 	for _, name := range slices.Sorted(maps.Keys(r.module.functions)) {
 		f := r.module.functions[name]
 		mistakes := len(r.errs)
-		single := r.trial(f, nil)
+		at := syntax.Start(f.result)
+		u := &use{window: f.module.window, at: at}
+		single := r.trial(f, u)
 		if single == nil {
 			continue
 		}
 		f.info.Series = seriesOf(single)
-		groups := slices.Clone(f.info.Labels)
-		if _, ok := f.labels[upstreamLabel]; ok {
-			groups = append(groups, vocabulary.UpstreamPod)
+		u.by = &usedGrouping{at: at, labels: slices.Clone(f.info.Labels)}
+		for _, label := range f.info.Labels {
+			m := labels.MustNewMatcher(labels.MatchEqual, label, "x")
+			u.matchers = append(u.matchers, usedMatcher{Matcher: m, at: at})
 		}
-		grouped := r.trial(f, &usedGrouping{labels: groups})
+		if _, ok := f.labels[upstreamLabel]; ok {
+			u.by.labels = append(u.by.labels, vocabulary.UpstreamPod)
+		}
+		grouped := r.trial(f, u)
 		if grouped == nil || len(r.errs) > mistakes {
 			continue
 		}
-		at := syntax.Start(f.result)
 		a, b := single.result(), grouped.result()
 		f.info.Percentile = a.quantile || b.quantile
-		if !a.kinds.only(isNumber | isNil) {
-			r.errorf(at, "aggregate it: sum(v, by)", "%s gives %s where no grouping is asked for, and a number is due", name, a.kinds.article())
+		if a.kinds != 0 && !a.kinds.only(isNumber|isNil) {
+			r.errorf(at, "aggregate it: sum(v, by)", "%s gives %s where no grouping is asked for, and a number is due", f.field, a.kinds.article())
 		}
-		if !b.kinds.only(vectorish | isNil) {
-			r.errorf(at, "pass by to what aggregates: sum(v, by)", "%s gives %s where a grouping is asked for, and a vector is due", name, b.kinds.article())
+		if b.kinds != 0 && !b.kinds.only(vectorish|isNil) {
+			r.errorf(at, "pass by to what aggregates: sum(v, by)", "%s gives %s where a grouping is asked for, and a vector is due", f.field, b.kinds.article())
 		}
 	}
 }
 
-// trial checks a function as a program, with the positions of the module.
-func (r *moduleReader) trial(f *moduleFunction, by *usedGrouping) *checker {
+// trial checks a use of a function as a program, with the positions of the
+// module; nil tells that there are mistakes.
+func (r *moduleReader) trial(f *moduleFunction, u *use) *checker {
 	o := Options{Name: "module", Limits: DefaultLimits()}
 	c := newChecker(&library, o)
 	x := newExpander(c, o)
 	x.keep = true
-	body := []syntax.Stmt{&syntax.Return{Pos: f.result.At(), Exprs: []syntax.Expr{x.expand(f, &use{window: f.module.window, by: by, at: f.result.At()})}}}
-	if x.nodes > maxExpanded {
+	body := []syntax.Stmt{&syntax.Return{Pos: u.at, Exprs: []syntax.Expr{x.expand(f, u)}}}
+	switch {
+	case x.nodes > maxExpanded || x.jumps > maxExpandedJumps:
 		x.errs = nil
-		x.errorf(f.result.At(), "make it smaller", "the function of %s is too large", f.name)
-	}
-	if len(x.errs) == 0 {
+		x.errorf(u.at, "make it smaller", "the function of %s is too large", f.field)
+	case len(x.errs) == 0:
 		c.program(&syntax.Program{Body: body})
 	}
+	mistakes := len(r.errs)
 	r.errs = append(r.errs, x.errs...)
 	for _, e := range c.errs {
-		r.errs = append(r.errs, &Error{Line: e.Line, Column: e.Column, Message: fmt.Sprintf("%s: %s", f.name, e.Message), Cure: e.Cure})
-	}
-	if len(x.errs)+len(c.errs) > 0 {
-		return nil
+		e.Message = f.field + ": " + e.Message
+		r.errs = append(r.errs, e)
 	}
 	for _, w := range c.reads.wants {
 		if w.sel.history {
-			r.errorf(w.pos, "read series of the gateway only", "%s reads what a metric returned before", f.name)
+			r.errorf(w.pos, "read series of the gateway only", "%s reads what a metric returned before", f.field)
 		}
 	}
+	if len(r.errs) > mistakes || x.incomplete {
+		return nil
+	}
 	if len(c.reads.wants) == 0 {
-		r.errorf(f.result.At(), "name a series of the gateway", "%s reads no series", f.name)
+		r.errorf(u.at, "name a series of the gateway", "%s reads no series", f.field)
+		return nil
 	}
 	return c
 }

@@ -206,6 +206,7 @@ type Program struct {
 	result    Kind
 	quantiles bool
 	uses      []Use
+	whole     string // the use that is the whole program; "" where it is more
 
 	machine *machine // nil before the first run and after a run that spoilt it
 }

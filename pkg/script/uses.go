@@ -1,6 +1,10 @@
 package script
 
-import "github.com/gaugeway/gaugeway/pkg/metric"
+import (
+	"errors"
+
+	"github.com/gaugeway/gaugeway/pkg/metric"
+)
 
 // A Use is where a program uses a function of a module.
 type Use struct {
@@ -24,6 +28,18 @@ type Use struct {
 // Uses returns the uses of modules' functions in the program, in the order of
 // the source.
 func (p *Program) Uses() []Use { return p.uses }
+
+// attribute says of an error of a run which function of a module it is of, where
+// the program is nothing but a use.
+func (p *Program) attribute(err error) error {
+	var own *Error
+	if p.whole == "" || !errors.As(err, &own) {
+		return err
+	}
+	named := *own
+	named.Message = p.whole + ": " + own.Message
+	return &named
+}
 
 // UseOf returns the use for which the program first reads a selector that Wants
 // returned, and false where it is not within one.
