@@ -10,6 +10,7 @@
 --  * Requests that are not for models count in the LLM families with 0 ms and 0 tokens, under the
 --    request_type traditional_http.
 --  * apisix_http_requests_total is a gauge of the whole nginx, and the scrape is part of it.
+--  * The label node is called exported_node here, because node is the one of the pod that was scraped.
 --  * The nodes of pods that are gone are shown for ever, unless metrics.expire is set.
 --  * A bucket appears with the first request that falls into it.
 return {
@@ -31,27 +32,27 @@ return {
 
   metrics = {
     requests_per_second = {
-      labels = {service = "service", route = "route", consumer = "consumer", upstream = "node", model = "llm_model"},
+      labels = {service = "service", route = "route", consumer = "consumer", upstream = "exported_node", model = "llm_model"},
       note = "upstream is an address without port or, of models, the instance of ai-proxy; by model since 3.15",
       value = function(where, window, by)
         return rps(apisix_http_status{where}[window], by)
       end,
     },
     error_ratio = {
-      labels = {service = "service", route = "route", consumer = "consumer", upstream = "node", model = "llm_model"},
+      labels = {service = "service", route = "route", consumer = "consumer", upstream = "exported_node", model = "llm_model"},
       note = "codes 5xx, whether from the backend or from APISIX; 0 without requests",
       value = function(where, window, by)
         return ratio(rps(apisix_http_status{where, code=re"5.."}[window], by), rps(apisix_http_status{where}[window], by), 0)
       end,
     },
     latency_pXX_seconds = {
-      labels = {service = "service", route = "route", consumer = "consumer", upstream = "node", model = "llm_model"},
+      labels = {service = "service", route = "route", consumer = "consumer", upstream = "exported_node", model = "llm_model"},
       value = function(where, window, by)
         return pXX(apisix_http_latency{where, type="request"}[window], by) / 1000
       end,
     },
     upstream_latency_p95_seconds = {
-      labels = {service = "service", route = "route", consumer = "consumer", upstream = "node", model = "llm_model"},
+      labels = {service = "service", route = "route", consumer = "consumer", upstream = "exported_node", model = "llm_model"},
       note = "the whole response of the backend",
       value = function(where, window, by)
         return p95(apisix_http_latency{where, type="upstream"}[window], by) / 1000
@@ -64,39 +65,41 @@ return {
       end,
     },
     in_flight_requests = {
-      labels = {service = "service_id", route = "route_id", consumer = "consumer", upstream = "node", model = "llm_model"},
+      labels = {service = "service_id", route = "route_id", consumer = "consumer", upstream = "exported_node", model = "llm_model"},
       note = "requests to models only, by ai-proxy since 3.14; route and service are ids",
       value = function(where, window, by)
         return sum(apisix_llm_active_connections{where}, by)
       end,
     },
     prompt_tokens_per_second = {
-      labels = {service = "service_id", route = "route_id", consumer = "consumer", upstream = "node", model = "llm_model"},
+      labels = {service = "service_id", route = "route_id", consumer = "consumer", upstream = "exported_node", model = "llm_model"},
       note = "ai-proxy, since 3.14; route and service are ids",
       value = function(where, window, by)
-        return rps(apisix_llm_prompt_tokens{where}[window], by)
+        return rps(apisix_llm_prompt_tokens{where, request_type=neq"traditional_http"}[window], by)
       end,
     },
     completion_tokens_per_second = {
-      labels = {service = "service_id", route = "route_id", consumer = "consumer", upstream = "node", model = "llm_model"},
+      labels = {service = "service_id", route = "route_id", consumer = "consumer", upstream = "exported_node", model = "llm_model"},
       note = "as prompt_tokens_per_second",
       value = function(where, window, by)
-        return rps(apisix_llm_completion_tokens{where}[window], by)
+        return rps(apisix_llm_completion_tokens{where, request_type=neq"traditional_http"}[window], by)
       end,
     },
     tokens_per_second = {
-      labels = {service = "service_id", route = "route_id", consumer = "consumer", upstream = "node", model = "llm_model"},
+      labels = {service = "service_id", route = "route_id", consumer = "consumer", upstream = "exported_node", model = "llm_model"},
       note = "as prompt_tokens_per_second; the sum of both parts",
       value = function(where, window, by)
-        return rps(apisix_llm_prompt_tokens{where}[window], by) + rps(apisix_llm_completion_tokens{where}[window], by)
+        return rps(apisix_llm_prompt_tokens{where, request_type=neq"traditional_http"}[window], by)
+          + rps(apisix_llm_completion_tokens{where, request_type=neq"traditional_http"}[window], by)
       end,
     },
     time_to_first_token_p95_seconds = {
-      labels = {service = "service_id", route = "route_id", consumer = "consumer", upstream = "node", model = "llm_model"},
+      labels = {service = "service_id", route = "route_id", consumer = "consumer", upstream = "exported_node", model = "llm_model"},
       note = "of streams; other requests have no first token",
       value = function(where, window, by)
         return coalesce(
-          p95(apisix_llm_latency{where, type="ttft"}[window], by),
+          p95(apisix_llm_latency{where, type="ttft"}[window], by,
+            {inflight = apisix_llm_active_connections{where, request_type="ai_stream"}}),
           p95(apisix_llm_latency{where, type="", request_type="ai_stream"}[window], by,
             {inflight = apisix_llm_active_connections{where, request_type="ai_stream"}})) / 1000
       end,

@@ -46,7 +46,7 @@ return {
       note = "the default buckets end at 5 s and are few; by route with addRoutersLabels",
       value = function(where, window, by)
         return coalesce(
-          pXX(traefik_router_request_duration_seconds{where}[window], by),
+          pXX(traefik_router_request_duration_seconds{where}[window], by, {inflight = traefik_service_open_connections{where}}),
           pXX(traefik_service_request_duration_seconds{where}[window], by, {inflight = traefik_service_open_connections{where}}))
       end,
     },
