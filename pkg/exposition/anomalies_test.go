@@ -36,6 +36,11 @@ func (a anomalies) inLines(body []byte) {
 	}
 }
 
+var (
+	scannedName  = regexp.MustCompile(`^[a-zA-Z_:][a-zA-Z0-9_:]*`)
+	scannedLabel = regexp.MustCompile(`^,? *([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"`)
+)
+
 // A scannedLine is a sample as scan reads it.
 type scannedLine struct {
 	name, value, after string
@@ -46,7 +51,7 @@ type scannedLine struct {
 // scan reads the line of a sample. It is written for these tests, without a look at
 // any parser of the format, and stricter than those: what it cannot read it refuses.
 func scan(line string) (s scannedLine, err error) {
-	name := regexp.MustCompile(`^[a-zA-Z_:][a-zA-Z0-9_:]*`).FindString(line)
+	name := scannedName.FindString(line)
 	rest := line[len(name):]
 	s.name = name
 	if name == "" {
@@ -71,10 +76,9 @@ func scan(line string) (s scannedLine, err error) {
 
 // scanLabels reads labels up to the closing brace, and returns what follows it.
 func scanLabels(rest string) (list [][2]string, after string, err error) {
-	label := regexp.MustCompile(`^,?( *)([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"`)
 	for {
-		if m := label.FindStringSubmatch(rest); m != nil {
-			list, rest = append(list, [2]string{m[2], m[3]}), rest[len(m[0]):]
+		if m := scannedLabel.FindStringSubmatch(rest); m != nil {
+			list, rest = append(list, [2]string{m[1], m[2]}), rest[len(m[0]):]
 			continue
 		}
 		after, ok := strings.CutPrefix(strings.TrimLeft(rest, " ,"), "}")

@@ -35,7 +35,7 @@ func readJSON(r *reading, body []byte, rules *JSONRules) error {
 	}
 	switch {
 	case d.visits > maxJSONVisits:
-		return fmt.Errorf("the rules look at more than %d values: choose paths that go straight where they lead, without ..", maxJSONVisits)
+		return fmt.Errorf("the rules look at more than %d values: choose paths that lead straight to what is wanted, with no .. in them", maxJSONVisits)
 	case j.err != nil:
 		return j.err
 	case r.stats.Samples == 0 && r.stats.Dropped > 0:

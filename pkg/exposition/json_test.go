@@ -260,8 +260,8 @@ func TestJSONErrors(t *testing.T) {
 	f(`[{"each": "..", "metrics": {"x": ".x"}}]`, strings.Repeat("[", maxJSONDepth+1)+strings.Repeat("]", maxJSONDepth+1), "the JSON is nested deeper than 100 levels")
 	f(`[{"each": [".."], "metrics": {"x": ".x"}}]`, strings.Repeat("[", 10_001), "this is not JSON: invalid character '[' exceeded max depth, in line 1 at \"[\": is the path right?")
 	f(x, "["+strings.Repeat("1,", maxJSONValues)+"1]", "the JSON has more than 4194304 values: let the gateway show less, as by its query")
-	f(`[{"each": ["..", "..", "..", "..", "..", ".."], "metrics": {"x": ".x"}}]`, strings.Repeat("[", maxJSONDepth)+strings.Repeat("]", maxJSONDepth),
-		"the rules look at more than 67108864 values: choose paths that go straight where they lead, without ..")
+	f(`[{"each": "[-1]", "metrics": {"x": "."}}`+strings.Repeat(`, {"each": "[-1]", "metrics": {"x": "."}}`, 99)+"]", "["+strings.Repeat("1,", 1<<19)+"1]",
+		"the rules look at more than 67108864 values: choose paths that lead straight to what is wanted, with no .. in them")
 	f(`[{"each": "[*]", "metrics": {"x": "."}}]`, "["+strings.Repeat(`"a",`, maxDropped+1)+"1]",
 		`more than 100000 lines cannot be read (the first is rule 1, x, at [0]: "a" is not a number): is this an exposition?`)
 
@@ -291,7 +291,7 @@ func TestJSONRules(t *testing.T) {
 	f(`[{"metrics": {"x": ".x"}}, {}, {"labels": {"a": ".b"}}]`, "json: rule 2: metrics: there are none: write metrics = {name = path}\n"+
 		`json: rule 3: labels: a: ".b" would be a constant: write "{.b}"`)
 	f(`[{"for": ".x"}]`, `json: rule 1: unknown field "for": there are each, labels, metrics`)
-	f(`[{"metrics": {"x-y": ".x"}}]`, `json: rule 1: metrics: "x-y" is not a metric name: use letters, digits, _ and :`)
+	f(`[{"metrics": {"x-y": ".x"}}]`, `json: rule 1: metrics: "x-y" is not a metric name: use letters, digits, : and _`)
 	f(`[{"metrics": {"x": 1}}]`, `json: rule 1: metrics: x: 1 is not a table with names`)
 	f(`[{"metrics": {"x": {}}}]`, `json: rule 1: metrics: x: path is missing`)
 	f(`[{"metrics": {"x": ""}}]`, `json: rule 1: metrics: x: the path is empty: write . for the value itself`)
@@ -409,5 +409,31 @@ func TestJSONQueues(t *testing.T) {
 	got, stats := parseOnce(t, Options{Format: Json, JSON: jsonRules(t, rabbitQueues)}, string(body), "application/json")
 	if diff := cmp.Diff(want, got); diff != "" || stats.Dropped != 0 || len(queues) < 10 {
 		t.Errorf("%d queues, %+v (-want +got):\n%s", len(queues), stats, diff)
+	}
+}
+
+// BenchmarkJSON reads the queues of a recorded body, fifty times over.
+func BenchmarkJSON(b *testing.B) {
+	captureNames(b)
+	body := readCapture(b, "rabbitmq/DataDog__integrations-core__mgmt_queues.json")
+	inner := strings.TrimSpace(string(body))
+	inner = inner[1 : len(inner)-1]
+	var all strings.Builder
+	all.WriteString("[")
+	for i := range 50 {
+		if i > 0 {
+			all.WriteString(",")
+		}
+		all.WriteString(strings.ReplaceAll(inner, `"name": "`, fmt.Sprintf(`"name": "%d-`, i)))
+	}
+	all.WriteString("]")
+	text := []byte(all.String())
+	p := NewParser(Options{Format: Json, JSON: jsonRules(b, rabbitQueues)})
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, stats, err := p.Parse(text, "application/json", 1); err != nil || stats.Duplicates != 0 {
+			b.Fatal(stats, err)
+		}
 	}
 }

@@ -59,14 +59,14 @@ func (d *jsonDocument) parse(body []byte) error {
 	if uint64(len(body)) > math.MaxUint32 {
 		return fmt.Errorf("a JSON of %d bytes is not read: let the gateway show less", len(body))
 	}
-	if err := json.Unmarshal(body, &checked{}); err != nil {
-		return d.syntax(err)
+	if !json.Valid(body) {
+		return d.syntax(json.Unmarshal(body, &checked{}))
 	}
 	_, err := d.value(d.blank(0), 0, 0, 0)
 	return err
 }
 
-// checked takes any JSON.
+// checked takes any JSON. It is there for the error alone.
 type checked struct{}
 
 // UnmarshalJSON implements json.Unmarshaler.

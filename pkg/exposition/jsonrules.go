@@ -303,7 +303,7 @@ func newMetrics(data any) (list []jsonMetric, err error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(t)) {
 		if !metricName.MatchString(name) {
-			return nil, fmt.Errorf("%q is not a metric name: use letters, digits, _ and :", name)
+			return nil, fmt.Errorf("%q is not a metric name: use letters, digits, : and _", name)
 		}
 		m, err := newMetric(t[name])
 		if err != nil {
