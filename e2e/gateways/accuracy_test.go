@@ -111,6 +111,24 @@ func agree(t *testing.T, a *adapter, l *load, expectations ...expectation) {
 	}
 }
 
+// agreeByUpstream compares requests per second, grouped by upstream, with the
+// truth of each backend. Gateways have their own names for the backends.
+func agreeByUpstream(t *testing.T, a *adapter, l *load, metric string, backends map[string]string) {
+	t.Helper()
+	list := a.get(metric)
+	if len(list.Items) != len(backends) {
+		t.Errorf("%s: got %d items, want one for each of %v: %v", metric, len(list.Items), backends, list.Items)
+	}
+	for _, item := range list.Items {
+		upstream := item.MetricLabels["upstream"]
+		got := item.Value.AsApproximateFloat64()
+		want := rps(truthAt(l, item.Timestamp.Time).where(func(o outcome) bool { return o.backend == backends[upstream] }))
+		if !(relative(got, want) <= 0.1) {
+			t.Errorf("%s{upstream=%q}: got %.4g, want %.4g within 10 %%", metric, upstream, got, want)
+		}
+	}
+}
+
 func TestAnswersAgreeWithTheClient(t *testing.T) {
 	t.Parallel()
 	backends := newBackends(t, 2)
@@ -145,16 +163,9 @@ func TestAnswersAgreeWithTheClient(t *testing.T) {
 		expectation{"nginx_active", func(truth) float64 { return float64(l.connections.Load()) + 2 }, absolute, 3},
 	)
 
-	list := a.get("edge_upstreams")
-	if len(list.Items) != len(backends) {
-		t.Errorf("edge_upstreams: got %d items, want one for each of %v: %v", len(list.Items), backends, list.Items)
+	upstreams := map[string]string{}
+	for _, b := range backends {
+		upstreams[b] = b
 	}
-	for _, item := range list.Items {
-		upstream := item.MetricLabels["upstream"]
-		got := item.Value.AsApproximateFloat64()
-		want := rps(truthAt(l, item.Timestamp.Time).where(func(o outcome) bool { return o.backend == upstream }))
-		if !(relative(got, want) <= 0.1) {
-			t.Errorf("edge_upstreams{upstream=%q}: got %.4g, want %.4g within 10 %%", upstream, got, want)
-		}
-	}
+	agreeByUpstream(t, a, l, "edge_upstreams", upstreams)
 }

@@ -6,11 +6,18 @@ import "testing"
 var haproxyPreset = preset{
 	format: "Auto",
 	questions: []question{
-		{metric: "requests_per_second", lua: `rps(haproxy_frontend_http_requests_total{proxy="edge"}["10s"])`},
-		{metric: "error_ratio", lua: `ratio(rps(haproxy_frontend_http_responses_total{proxy="edge", code="5xx"}["10s"]),
-      rps(haproxy_frontend_http_responses_total{proxy="edge"}["10s"]), 0)`},
-		{metric: "in_flight_requests", lua: `sum(haproxy_backend_current_sessions{proxy="app"})`},
-		{metric: "queue_depth", lua: `sum(haproxy_backend_current_queue{proxy="app"})`},
+		{metric: "requests_per_second", labels: `service="app"`, lua: `rps(haproxy_backend_http_requests_total{proxy="app"}["10s"])`},
+		{
+			metric: "requests_per_second", labels: `service="app"`, by: "upstream",
+			lua: `label_replace(rps(haproxy_server_http_responses_total{proxy="app"}["10s"], by("server")), "upstream", "$1", "server", "(.*)")`,
+		},
+		{
+			metric: "error_ratio", labels: `service="app"`,
+			lua: `ratio(rps(haproxy_backend_http_responses_total{proxy="app", code="5xx"}["10s"]),
+      rps(haproxy_backend_http_responses_total{proxy="app"}["10s"]), 0)`,
+		},
+		{metric: "in_flight_requests", labels: `service="app"`, lua: `sum(haproxy_backend_current_sessions{proxy="app"})`},
+		{metric: "queue_depth", labels: `service="app"`, lua: `sum(haproxy_backend_current_queue{proxy="app"})`},
 	},
 }
 
@@ -18,11 +25,18 @@ var haproxyPreset = preset{
 var haproxyCSVPreset = preset{
 	format: "Csv",
 	questions: []question{
-		{metric: "requests_per_second", lua: `rps(haproxy_csv_req_tot{proxy="edge", type="frontend"}["10s"])`},
-		{metric: "error_ratio", lua: `ratio(rps(haproxy_csv_hrsp_5xx{proxy="edge", type="frontend"}["10s"]),
-      rps(haproxy_csv_req_tot{proxy="edge", type="frontend"}["10s"]), 0)`},
-		{metric: "in_flight_requests", lua: `sum(haproxy_csv_scur{proxy="app", type="backend"})`},
-		{metric: "queue_depth", lua: `sum(haproxy_csv_qcur{proxy="app", type="backend"})`},
+		{metric: "requests_per_second", labels: `service="app"`, lua: `rps(haproxy_csv_req_tot{proxy="app", type="backend"}["10s"])`},
+		{
+			metric: "requests_per_second", labels: `service="app"`, by: "upstream",
+			lua: `label_replace(rps(haproxy_csv_req_tot{proxy="app", type="server"}["10s"], by("addr")), "upstream", "$1", "addr", "(.*)")`,
+		},
+		{
+			metric: "error_ratio", labels: `service="app"`,
+			lua: `ratio(rps(haproxy_csv_hrsp_5xx{proxy="app", type="backend"}["10s"]),
+      rps(haproxy_csv_req_tot{proxy="app", type="backend"}["10s"]), 0)`,
+		},
+		{metric: "in_flight_requests", labels: `service="app"`, lua: `sum(haproxy_csv_scur{proxy="app", type="backend"})`},
+		{metric: "queue_depth", labels: `service="app"`, lua: `sum(haproxy_csv_qcur{proxy="app", type="backend"})`},
 	},
 }
 
@@ -46,6 +60,9 @@ func TestHAProxyThroughReloadRestartAndLossOfItsBackends(t *testing.T) {
 		{"csv_error_ratio", truth.errorRatio, absolute, 0.01},
 	}
 	agree(t, a, l, truths...)
+	agreeByUpstream(t, a, l, "haproxy_requests_per_second_by_upstream", map[string]string{"s0": backends[0].address, "s1": backends[1].address})
+	agreeByUpstream(t, a, l, "csv_requests_per_second_by_upstream",
+		map[string]string{backends[0].address: backends[0].address, backends[1].address: backends[1].address})
 
 	// A new worker begins at 0, and what the old one has still to answer is lost.
 	const counter = `haproxy_frontend_http_requests_total{proxy="edge"`
