@@ -261,10 +261,11 @@ func (m *member) control(e *engine.Engine, board *metric.Board, registry prometh
 }
 
 // follow calls onChange with the objects of the cluster, now and when they change.
-func (m *member) follow(ctx context.Context, check config.Check, onChange func(*config.Snapshot, []config.Finding)) error {
+func (m *member) follow(ctx context.Context, presets config.Presets, check config.Check, onChange func(*config.Snapshot, []config.Finding)) error {
 	c := config.Cluster{
 		Cache:       m.objects,
 		Check:       check,
+		Presets:     presets,
 		AllowStatic: m.options.allowStatic,
 		OnChange:    onChange,
 		Quiet:       100 * time.Millisecond,

@@ -107,7 +107,7 @@ func TestTestingDocFragments(t *testing.T) {
 	}
 	for _, b := range blocks {
 		test := "tests:\n- name: a\n  lua: \"0\"\n  " + strings.ReplaceAll(b[1], "\n", "\n  ") + "evaluate: [{at: 0s, none: true}]\n"
-		_, findings := preset.Parse("testing.md", []byte(test))
+		_, findings := preset.Parse("testing.md", []byte(test), nil)
 		for _, f := range findings {
 			if !strings.Contains(f.Message, "no such file") {
 				t.Errorf("%s\n%s", f, test)

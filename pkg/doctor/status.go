@@ -149,7 +149,7 @@ func (e *examination) maxAge(m *v1alpha1.GatewayMetric) (age time.Duration, know
 // memory warns of a program that reads earlier results where several replicas
 // serve: each remembers only its own.
 func (e *examination) memory(object string, m *v1alpha1.GatewayMetric) {
-	program := compile(m)
+	program := compile(m, e.sources, e.Modules)
 	if program == nil || len(program.History()) == 0 || e.install.replicas() < 2 {
 		return
 	}
@@ -159,12 +159,30 @@ func (e *examination) memory(object string, m *v1alpha1.GatewayMetric) {
 
 // compile returns the program of a metric; nil where it does not compile, which
 // its condition Accepted says.
-func compile(m *v1alpha1.GatewayMetric) *script.Program {
-	program, err := script.Compile(m.Spec.Lua, script.Options{Name: m.Name})
+func compile(m *v1alpha1.GatewayMetric, sources []v1alpha1.GatewaySource, modules map[string]*script.Module) *script.Program {
+	o := script.Options{Name: m.Name, Modules: modules, Gateway: gatewayOf(m, sources)}
+	program, err := script.Compile(m.Spec.Expression(), o)
 	if err != nil {
 		return nil
 	}
 	return program
+}
+
+// gatewayOf returns the preset that all sources of a metric name, as far as they
+// are known; empty for none.
+func gatewayOf(m *v1alpha1.GatewayMetric, sources []v1alpha1.GatewaySource) string {
+	var presets []string
+	for _, r := range m.Spec.Sources {
+		for i := range sources {
+			if s := &sources[i]; s.Name == r.Name && s.Namespace == cmp.Or(r.Namespace, m.Namespace) {
+				presets = append(presets, s.Spec.Preset)
+			}
+		}
+	}
+	if presets = slices.Compact(presets); len(presets) != 1 {
+		return ""
+	}
+	return presets[0]
 }
 
 // accepted checks that the leader has looked at an object as it is, and took it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -43,7 +44,7 @@ func (s *source) take(a answer) {
 	err, broken := a.err, errors.As(a.err, new(panicError))
 	switch {
 	case broken:
-		s.pollers[p.target.ID] = s.poller(p.target, s.settings.format) // its parser may be broken
+		s.pollers[p.target.ID] = s.poller(p.target, s.settings) // its parser may be broken
 	case err != nil:
 	case a.result.Batch.Time > s.engine.clock.Now().UnixMilli()+time.Duration(s.interval.Load()).Milliseconds():
 		err = errFuture
@@ -52,6 +53,9 @@ func (s *source) take(a answer) {
 	}
 	s.mu.Unlock()
 	s.engine.metrics.observeScrape(s.key, p.target, a.result, err)
+	if err == nil {
+		s.recognize(p)
+	}
 	if a.err != nil && !broken && p.target.Terminating && !errors.Is(a.err, context.Canceled) {
 		s.depart(p.target, a)
 		return
@@ -97,13 +101,15 @@ func (s *source) note(t metric.Target, err error) {
 func (s *source) forget(t metric.Target) {
 	s.mu.Lock()
 	delete(s.silent, t.ID)
+	delete(s.unlike, t.ID)
 	s.mu.Unlock()
 	s.engine.metrics.forgetTarget(s.key, t)
 }
 
 // failures returns why targets are missing: what the last failures of the
-// expected ones were, what discovery says, and what the last failures of those
-// were whose pods have never been Ready; each in order.
+// expected ones were, what discovery says, what the last failures of those were
+// whose pods have never been Ready, and which targets do not look like the
+// gateway that the source names; each in order.
 func (s *source) failures() []string {
 	s.mu.Lock()
 	var expected, others []string
@@ -115,10 +121,11 @@ func (s *source) failures() []string {
 		}
 	}
 	problems := s.settings.problems
+	unlike := slices.Sorted(maps.Values(s.unlike))
 	s.mu.Unlock()
 	slices.Sort(expected)
 	slices.Sort(others)
-	return slices.Concat(expected, problems(), others)
+	return slices.Concat(expected, problems(), others, unlike)
 }
 
 // SourceStatus is how the targets of a source are.
@@ -129,7 +136,8 @@ type SourceStatus struct {
 	// Covered of Expected targets had a scrape less than two intervals ago.
 	Covered, Expected int
 	// Failures say why targets are missing: of the silent ones how the last scrape
-	// failed, and what keeps discovery from finding others.
+	// failed, and what keeps discovery from finding others; and which of those that
+	// answer do not look like the preset that the source names.
 	Failures []string
 }
 

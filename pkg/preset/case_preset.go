@@ -31,13 +31,13 @@ func (r *caseReader) readCovers(covers []string) {
 // readPreset takes the expression from a preset.
 func (r *caseReader) readPreset(spec *presetSpec) {
 	at := r.field("preset")
-	p := r.presets.Get(spec.Gateway)
+	p := r.c.presets.Get(spec.Gateway)
 	switch {
 	case spec.Gateway == "":
 		at.field("gateway").add("missing", "write gateway: and the name of a preset")
 		return
 	case p == nil:
-		message, cure := r.presets.Unknown(spec.Gateway)
+		message, cure := r.c.presets.Unknown(spec.Gateway)
 		at.field("gateway").add(message, cure)
 		return
 	case spec.Metric == "":
@@ -57,7 +57,7 @@ func (r *caseReader) recordedPreset() *Preset {
 	}
 	var only *Preset
 	for _, u := range r.c.Uses() {
-		p := r.presets.Get(u.Preset)
+		p := r.c.presets.Get(u.Preset)
 		if only != nil && p != only {
 			return nil
 		}

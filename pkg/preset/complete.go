@@ -36,7 +36,7 @@ func (s *Set) Complete(src *v1alpha1.GatewaySource) error {
 	}
 	if spec.Static != nil {
 		for i, raw := range spec.Static.URLs {
-			spec.Static.URLs[i] = p.completeURL(raw)
+			spec.Static.URLs[i] = p.CompleteURL(raw)
 		}
 	}
 	if spec.Format == "" {
@@ -60,9 +60,9 @@ func (p *Preset) completeTarget(port *intstr.IntOrString, path *string) {
 	}
 }
 
-// completeURL gives a URL without a path that of the preset. What is no URL is
+// CompleteURL gives a URL without a path that of the preset. What is no URL is
 // left to validation.
-func (p *Preset) completeURL(raw string) string {
+func (p *Preset) CompleteURL(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || u.Path != "" || u.Opaque != "" {
 		return raw

@@ -10,16 +10,16 @@ import (
 )
 
 // Unmatched explains a result without items by the selectors that matched no
-// series. Where all that a function of a preset reads is among them, it says so
+// series: it returns those that the program names itself, and notes about the
+// others. Where all that a function of a preset reads is among them, it says so
 // once, with the names in all versions and what the gateway needs to show them;
 // where only some are, such as those of older versions, it says nothing of it.
-func (s *Set) Unmatched(program *script.Program, empty []*metric.Selector) []string {
-	var notes []string
+func (s *Set) Unmatched(program *script.Program, empty []*metric.Selector) (selectors, notes []string) {
 	missing := map[[2]int][]*metric.Selector{}
 	for _, sel := range empty {
 		u, ok := program.UseOf(sel)
 		if !ok {
-			notes = append(notes, "no series matches "+sel.String())
+			selectors = append(selectors, sel.String())
 			continue
 		}
 		at := [2]int{u.Line, u.Column}
@@ -32,7 +32,7 @@ func (s *Set) Unmatched(program *script.Program, empty []*metric.Selector) []str
 			}
 		}
 	}
-	return notes
+	return selectors, notes
 }
 
 // missed says which names a use of a preset's function looked for in vain; empty

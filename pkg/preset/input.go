@@ -127,7 +127,7 @@ func (r *caseReader) readTarget(spec inputSpec, at place) (target, bool) {
 		if tgt.format == "" {
 			tgt.format = exposition.Format(object.Spec.Format)
 		}
-		of = r.presets.Get(object.Spec.Preset)
+		of = r.c.presets.Get(object.Spec.Preset)
 	}
 	if tgt.format == "" && of != nil {
 		tgt.format = exposition.Format(of.Format)

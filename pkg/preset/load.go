@@ -46,6 +46,8 @@ type snapshot struct {
 func (l *loader) load(path string, data []byte) ([]*Case, []config.Finding) {
 	var spec fileSpec
 	doc, findings := config.Decode(path, data, &spec)
+	presets, found := l.presets.beside(filepath.Dir(path))
+	findings = append(findings, found...)
 	if len(findings) > 0 {
 		return nil, findings
 	}
@@ -56,7 +58,7 @@ func (l *loader) load(path string, data []byte) ([]*Case, []config.Finding) {
 			loader: l,
 			place:  place{doc: doc, findings: &findings}.index("tests", i),
 			dir:    filepath.Dir(path),
-			c:      &Case{Name: t.Name, Path: path, presets: l.presets},
+			c:      &Case{Name: t.Name, Path: path, presets: presets},
 		}
 		r.c.Line = r.place.line()
 		if line, twice := first[t.Name]; twice && t.Name != "" {

@@ -313,7 +313,11 @@ func (s *simulation) evaluate() Evaluation {
 	}
 	e.Value, e.Err = s.program.Run(env)
 	if len(e.Value.Items) == 0 {
-		e.Notes = append(e.Notes, s.c.presets.Unmatched(s.program, s.view.Empty())...)
+		selectors, notes := s.c.presets.Unmatched(s.program, s.view.Empty())
+		for _, sel := range selectors {
+			e.Notes = append(e.Notes, "no series matches "+sel)
+		}
+		e.Notes = append(e.Notes, notes...)
 	}
 	return e
 }

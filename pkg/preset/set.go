@@ -25,6 +25,8 @@ const maxPresetBytes = 1 << 20
 type Set struct {
 	presets map[string]*Preset
 	modules map[string]*script.Module
+	// signatures holds the presets that are known by a name.
+	signatures map[string][]string
 }
 
 // LoadSet reads the presets that are part of the program, and those of a folder,
@@ -38,12 +40,14 @@ func LoadSet(embedded fs.FS, dir string) (*Set, []config.Finding, error) {
 		return nil, nil, err
 	}
 	if dir == "" {
+		s.sign()
 		return s, findings, nil
 	}
 	found, err := s.add(os.DirFS(dir), dir, false)
 	if err != nil {
 		return nil, nil, fmt.Errorf("--presets %s: %w", dir, err)
 	}
+	s.sign()
 	return s, append(findings, found...), nil
 }
 
@@ -97,6 +101,32 @@ func (s *Set) kept(name string, findings []config.Finding) []config.Finding {
 		last.Message += fmt.Sprintf(" (the preset %s that is part of gaugeway stays in use)", name)
 	}
 	return findings
+}
+
+// beside returns the set with the preset that a folder holds, where it holds one,
+// so that the tests beside a preset test that one.
+func (s *Set) beside(dir string) (*Set, []config.Finding) {
+	file := filepath.Join(dir, presetFileName)
+	info, err := os.Stat(file)
+	if err != nil {
+		return s, nil
+	}
+	folder := dir
+	if abs, err := filepath.Abs(dir); err == nil {
+		folder = abs
+	}
+	with := &Set{presets: map[string]*Preset{}, modules: map[string]*script.Module{}}
+	if s != nil {
+		maps.Copy(with.presets, s.presets)
+		maps.Copy(with.modules, s.modules)
+	}
+	p, findings := with.read(os.DirFS(filepath.Dir(folder)), filepath.Base(folder), file, info)
+	if len(findings) > 0 {
+		return s, findings
+	}
+	with.presets[p.Name], with.modules[p.Name] = p, p.Module
+	with.sign()
+	return with, nil
 }
 
 // Get returns the preset of a name, or nil.
