@@ -10,7 +10,8 @@
 --    itself, is no backend here.
 --  * A request waits in the queue of its backend or in that of one server: both are added.
 --  * A server is a slot, which one pod after the other gets: its counters go on, and a series with
---    another address begins at what the pod before has left.
+--    another address begins at what the pod before has left. So servers are read with rate, which does not
+--    take the first value for an increase, and reads low until the window is filled.
 --  * A reload is a new process, whose counters begin at 0.
 return {
   name = "haproxy_csv",
@@ -39,12 +40,12 @@ return {
           + rps(haproxy_csv_hrsp_4xx{where, type="backend"}[window], by("proxy"))
           + rps(haproxy_csv_hrsp_5xx{where, type="backend"}[window], by("proxy"))
           + rps(haproxy_csv_hrsp_other{where, type="backend"}[window], by("proxy"))
-        local servers = rps(haproxy_csv_hrsp_1xx{where, type="server"}[window], by("proxy"))
-          + rps(haproxy_csv_hrsp_2xx{where, type="server"}[window], by("proxy"))
-          + rps(haproxy_csv_hrsp_3xx{where, type="server"}[window], by("proxy"))
-          + rps(haproxy_csv_hrsp_4xx{where, type="server"}[window], by("proxy"))
-          + rps(haproxy_csv_hrsp_5xx{where, type="server"}[window], by("proxy"))
-          + rps(haproxy_csv_hrsp_other{where, type="server"}[window], by("proxy"))
+        local servers = sum(rate(haproxy_csv_hrsp_1xx{where, type="server"}[window]), by("proxy"))
+          + sum(rate(haproxy_csv_hrsp_2xx{where, type="server"}[window]), by("proxy"))
+          + sum(rate(haproxy_csv_hrsp_3xx{where, type="server"}[window]), by("proxy"))
+          + sum(rate(haproxy_csv_hrsp_4xx{where, type="server"}[window]), by("proxy"))
+          + sum(rate(haproxy_csv_hrsp_5xx{where, type="server"}[window]), by("proxy"))
+          + sum(rate(haproxy_csv_hrsp_other{where, type="server"}[window]), by("proxy"))
         return sum(vor(vand(backends, servers), servers), by)
       end,
     },
@@ -54,8 +55,8 @@ return {
       value = function(where, window, by)
         local backends = rps(haproxy_csv_hrsp_5xx{where, type="backend"}[window], by("proxy"))
           + rps(haproxy_csv_hrsp_other{where, type="backend"}[window], by("proxy"))
-        local servers = rps(haproxy_csv_hrsp_5xx{where, type="server"}[window], by("proxy"))
-          + rps(haproxy_csv_hrsp_other{where, type="server"}[window], by("proxy"))
+        local servers = sum(rate(haproxy_csv_hrsp_5xx{where, type="server"}[window]), by("proxy"))
+          + sum(rate(haproxy_csv_hrsp_other{where, type="server"}[window]), by("proxy"))
         return ratio(sum(vor(vand(backends, servers), servers), by), metric.requests_per_second(where, window, by), 0)
       end,
     },
