@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/gaugeway/gaugeway/pkg/metric"
@@ -335,10 +336,17 @@ func TestUsesKeepTheirLines(t *testing.T) {
 // TestManyUses checks the bounds of what uses become.
 func TestManyUses(t *testing.T) {
 	t.Parallel()
+	chain, err := ParseModule(`return {name = "chain", metrics = {queue_depth = {value = function(where, window, by)
+  return sum(x{where}, by) * (now > 5 and 2 or 3)
+end}}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
 	f := func(source, want string) {
 		t.Helper()
 		o := edgeOptions(t)
 		o.Limits.SourceBytes = 1 << 20
+		o.Modules["chain"] = chain
 		_, err := Compile(source, o)
 		got := ""
 		if err != nil {
@@ -348,8 +356,55 @@ func TestManyUses(t *testing.T) {
 			t.Errorf("it gives %q, not %q", got, want)
 		}
 	}
+	f("return "+strings.Repeat("chain.queue_depth{} or ", 60)+"5", "")
+	f("return "+strings.Repeat("chain.queue_depth{} or ", 70)+"5", "line 1: the program and the functions of presets that it uses have more than 200 of and and or; split it into several metrics")
 	use := `edge.error_ratio{service="checkout"}`
 	f("local s = 0\n"+strings.Repeat("s = s + "+use+"\n", 100)+"return s", "")
 	f("local s = 0\n"+strings.Repeat("s = s + "+use+"\n", 150)+"return s", "the program compiles to 2253 instructions, more than 2000; split it into several metrics")
 	f("local s = 0\n"+strings.Repeat("s = s + "+use+"\n", 500)+"return s", "line 2: the program and the functions of presets that it uses are too large; split it into several metrics")
+}
+
+// TestModulesAreShared uses one module in many programs at once.
+func TestModulesAreShared(t *testing.T) {
+	t.Parallel()
+	o := edgeOptions(t)
+	var wait sync.WaitGroup
+	for i := range 8 {
+		source := fmt.Sprintf(`edge.error_ratio({service={re"c.*", neq"x"}}, "%ds", by("service", "pod"))`, 20+i)
+		wait.Go(func() {
+			for range 5 {
+				p, err := Compile(source, o)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if v, err := p.Run(edgeData()); err != nil || len(v.Items) != 3 {
+					t.Errorf("%s gives %s %v", source, format(v), err)
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// TestExtractedFromItself checks a label that is found within the label of the
+// same name: what the gateway tells apart by more stays apart until it is
+// aggregated.
+func TestExtractedFromItself(t *testing.T) {
+	t.Parallel()
+	m, err := ParseModule(`return {name = "own", metrics = {queue_depth = {
+  labels = {upstream = {label = "upstream", before = "https?://"}},
+  value = function(where, window, by) return sum(max_over_time(x{where}[window]) + 0, by) end,
+}}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Compile(`own.queue_depth({upstream=re"10.*"}, nil, by("upstream"))`, Options{Modules: map[string]*Module{"own": m}, Clock: testClock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := environment(newSeries(`x{upstream="http://10.0.0.7"}`, 1), newSeries(`x{upstream="https://10.0.0.7"}`, 2), newSeries(`x{upstream="10.0.0.8"}`, 4))
+	if v, err := p.Run(env); err != nil || format(v) != `[{upstream="10.0.0.7"} 3]` {
+		t.Errorf("it gives %s %v", format(v), err)
+	}
 }
