@@ -5,14 +5,13 @@ import "testing"
 // caddyPreset asks Caddy. Each route that a request passes counts it: the one
 // with the proxy is chosen.
 var caddyPreset = preset{
-	format: "Auto",
+	name: "caddy",
 	questions: []question{
-		{metric: "requests_per_second", lua: `rps(caddy_http_requests_total{handler="reverse_proxy"}["10s"])`},
-		{metric: "error_ratio", lua: `ratio(rps(caddy_http_request_duration_seconds_count{handler="reverse_proxy", code=re"5.."}["10s"]),
-      rps(caddy_http_request_duration_seconds_count{handler="reverse_proxy"}["10s"]), 0)`},
-		{metric: "latency_p50_seconds", lua: `p50(caddy_http_request_duration_seconds{handler="reverse_proxy"}["10s"])`},
-		{metric: "latency_p95_seconds", lua: `p95(caddy_http_request_duration_seconds{handler="reverse_proxy"}["10s"])`},
-		{metric: "in_flight_requests", lua: `sum(caddy_http_requests_in_flight{handler="reverse_proxy"})`},
+		{metric: "requests_per_second"},
+		{metric: "error_ratio"},
+		{metric: "latency_p50_seconds"},
+		{metric: "latency_p95_seconds"},
+		{metric: "in_flight_requests"},
 	},
 }
 
@@ -21,7 +20,10 @@ func TestCaddyThroughReloadRestartAndLossOfItsBackends(t *testing.T) {
 	backends := startBackends(t, 2)
 	c := newCaddy(t, addresses(backends)...)
 	objects := append(caddyPreset.objects("admin", c.adminURL()), caddyPreset.objects("handler", c.handlerURL())...)
-	objects = append(objects, metricObject("routes", "admin", "Total", `rps(caddy_http_requests_total{server="edge"}["10s"])`))
+	objects = append(objects,
+		metricObject("all-routes", "admin", "Total", `rps(caddy_http_requests_total{server="edge"}["10s"])`),
+		metricObject("headers", "admin", "Total", `gateway.requests_per_second({route="headers"}, "10s")`),
+	)
 	a := startGaugeway(t, objects...)
 	release := hold(t, c, 7)
 	awaitValue(t, a, "admin_in_flight_requests", 7)
@@ -42,7 +44,11 @@ func TestCaddyThroughReloadRestartAndLossOfItsBackends(t *testing.T) {
 		{"handler_latency_p95_seconds", p95, buckets, 0},
 	}
 	agree(t, a, l, truths...)
-	agree(t, a, l, expectation{"routes", func(tr truth) float64 { return 2 * rps(tr) }, relative, 0.05})
+	agree(t, a, l,
+		expectation{"all_routes", func(tr truth) float64 { return 2 * rps(tr) }, relative, 0.05},
+		// The route of the handler `metrics` begins with headers, too.
+		expectation{"headers", func(tr truth) float64 { return rps(tr) + 1 }, relative, 0.05},
+	)
 
 	// A configuration has counters of its own: they begin at 0 in the same process.
 	const counter, started = `caddy_http_requests_total{handler="reverse_proxy"`, "process_start_time_seconds "

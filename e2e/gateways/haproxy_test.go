@@ -3,41 +3,17 @@ package gateways_test
 import "testing"
 
 // haproxyPreset asks HAProxy's Prometheus exporter.
-var haproxyPreset = preset{
-	format: "Auto",
-	questions: []question{
-		{metric: "requests_per_second", labels: `service="app"`, lua: `rps(haproxy_backend_http_requests_total{proxy="app"}["10s"])`},
-		{
-			metric: "requests_per_second", labels: `service="app"`, by: "upstream",
-			lua: `label_replace(rps(haproxy_server_http_responses_total{proxy="app"}["10s"], by("server")), "upstream", "$1", "server", "(.*)")`,
-		},
-		{
-			metric: "error_ratio", labels: `service="app"`,
-			lua: `ratio(rps(haproxy_backend_http_responses_total{proxy="app", code="5xx"}["10s"]),
-      rps(haproxy_backend_http_responses_total{proxy="app"}["10s"]), 0)`,
-		},
-		{metric: "in_flight_requests", labels: `service="app"`, lua: `sum(haproxy_backend_current_sessions{proxy="app"})`},
-		{metric: "queue_depth", labels: `service="app"`, lua: `sum(haproxy_backend_current_queue{proxy="app"})`},
-	},
-}
+var haproxyPreset = preset{name: "haproxy", questions: haproxyQuestions}
 
 // haproxyCSVPreset asks HAProxy's page of statistics.
-var haproxyCSVPreset = preset{
-	format: "Csv",
-	questions: []question{
-		{metric: "requests_per_second", labels: `service="app"`, lua: `rps(haproxy_csv_req_tot{proxy="app", type="backend"}["10s"])`},
-		{
-			metric: "requests_per_second", labels: `service="app"`, by: "upstream",
-			lua: `label_replace(rps(haproxy_csv_req_tot{proxy="app", type="server"}["10s"], by("addr")), "upstream", "$1", "addr", "(.*)")`,
-		},
-		{
-			metric: "error_ratio", labels: `service="app"`,
-			lua: `ratio(rps(haproxy_csv_hrsp_5xx{proxy="app", type="backend"}["10s"]),
-      rps(haproxy_csv_req_tot{proxy="app", type="backend"}["10s"]), 0)`,
-		},
-		{metric: "in_flight_requests", labels: `service="app"`, lua: `sum(haproxy_csv_scur{proxy="app", type="backend"})`},
-		{metric: "queue_depth", labels: `service="app"`, lua: `sum(haproxy_csv_qcur{proxy="app", type="backend"})`},
-	},
+var haproxyCSVPreset = preset{name: "haproxy_csv", questions: haproxyQuestions}
+
+var haproxyQuestions = []question{
+	{metric: "requests_per_second", labels: "{service: app}"},
+	{metric: "requests_per_second", labels: "{service: app}", by: "upstream"},
+	{metric: "error_ratio", labels: "{service: app}"},
+	{metric: "in_flight_requests", labels: "{service: app}"},
+	{metric: "queue_depth", labels: "{service: app}"},
 }
 
 // startGaugewayFor starts gaugeway, which asks HAProxy in both ways.

@@ -60,11 +60,6 @@ func (r *rabbitmq) metricsURL(path string) string {
 	return "http://" + address(r.metricsPort) + "/metrics" + path
 }
 
-// managementURL is where its management API lists the queues.
-func (r *rabbitmq) managementURL() string {
-	return "http://" + address(r.managementPort) + "/api/queues"
-}
-
 // start starts RabbitMQ with what it had when it was stopped.
 func (r *rabbitmq) start() {
 	r.t.Helper()

@@ -2,6 +2,7 @@ package gateways_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -15,49 +16,61 @@ type preset struct {
 
 // A question is one metric of the vocabulary.
 type question struct {
-	metric string // of the vocabulary, or of one's own where there is no preset
-	labels string // which series, in the vocabulary's words: service="edge"
-	by     string // the vocabulary's label that groups the answer
-	lua    string // the same by the gateway's own names
+	metric string // of the vocabulary
+	labels string // of the vocabulary and their values, if any: {service: app}
+	by     string // the vocabulary's label that groups the answer, if any
+	lua    string // the same by the gateway's own names, without a preset
 }
 
-// objects returns a source and its metrics, external under <source>_<metric>.
+// objects returns a source and its metrics, external under <source>_<metric>,
+// those that are grouped under <source>_<metric>_by_<label>.
 func (p preset) objects(source string, urls ...string) []string {
-	kind := "format: " + p.format
-	if p.name != "" {
-		kind = "preset: " + p.name
+	line := "preset: " + p.name
+	if p.name == "" {
+		line = "format: " + p.format
 	}
-	list := []string{sourceWith(source, kind, urls...)}
+	list := []string{sourceWith(source, line, urls...)}
 	for _, q := range p.questions {
-		name := strings.ReplaceAll(source+"-"+q.name(), "_", "-")
-		list = append(list, metricObject(name, source, q.kind(), q.expression(p.name)))
+		list = append(list, q.object(source, p.name))
 	}
 	return list
 }
 
-// name is the metric's, with what it is grouped by.
-func (q question) name() string {
-	if q.by == "" {
-		return q.metric
+// object is the GatewayMetric that asks the question, over the window of these
+// tests.
+func (q question) object(source, preset string) string {
+	external := source + "_" + q.metric
+	if q.by != "" {
+		external += "_by_" + q.by
 	}
-	return q.metric + "_by_" + q.by
+	name := strings.ReplaceAll(external, "_", "-")
+	if preset == "" {
+		return metricObject(name, source, q.kind(), q.lua)
+	}
+	object := fmt.Sprintf(`apiVersion: gaugeway.dev/v1alpha1
+kind: GatewayMetric
+metadata: {name: %s, namespace: %s}
+spec:
+  sources: [{name: %s}]
+  external: {name: %s}
+  preset:
+    metric: %s
+    window: 10s
+`, name, namespace, source, external, q.metric)
+	if q.labels != "" {
+		object += "    labels: " + q.labels + "\n"
+	}
+	if q.by != "" {
+		object += "    by: [" + q.by + "]\n"
+	}
+	return object
 }
 
-// kind is the type of the GatewayMetric.
+// kind is the type of the metric, which a preset knows.
 func (q question) kind() string {
-	if strings.Contains(q.metric, "ratio") || strings.Contains(q.metric, "latency") {
+	levels := []string{"error_ratio", "latency_p50_seconds", "latency_p95_seconds"}
+	if slices.Contains(levels, q.metric) {
 		return "Level"
 	}
 	return "Total"
-}
-
-// expression is the metric's Lua, over the window of these tests.
-func (q question) expression(preset string) string {
-	if preset == "" {
-		return q.lua
-	}
-	if q.by != "" {
-		return fmt.Sprintf(`gateway.%s({%s}, "10s", by(%q))`, q.metric, q.labels, q.by)
-	}
-	return fmt.Sprintf(`gateway.%s({%s}, "10s")`, q.metric, q.labels)
 }
