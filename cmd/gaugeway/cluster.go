@@ -248,6 +248,10 @@ func (m *member) control(e *engine.Engine, board *metric.Board, registry prometh
 			s, ok := e.Source(key)
 			return s.Covered, s.Expected, s.Failures, ok
 		},
+		Doubts: func(key metric.Key) []string {
+			s, _ := e.Source(key)
+			return s.Doubts
+		},
 		Registry: registry,
 		Clock:    clock.RealClock{},
 		Logger:   m.log.WithName("leader"),

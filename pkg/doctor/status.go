@@ -50,6 +50,8 @@ func (e *examination) sourceStatus(s *v1alpha1.GatewaySource) {
 		e.add(Warning, object, fmt.Sprintf("targets %s answer: %s", s.Status.Targets, fresh.Message), look)
 	case fresh.Reason == v1alpha1.ReasonNoTargets:
 		e.add(Error, object, "it has no targets: "+fresh.Message, "see that its selector or Service matches pods, and its port is theirs: "+look)
+	case fresh.Reason == v1alpha1.ReasonOtherGateway:
+		e.add(Warning, object, fresh.Message, "correct spec.preset, or the port and the path: "+look)
 	case fresh.Status != metav1.ConditionTrue:
 		e.add(Error, object, fmt.Sprintf("%s: targets %s answer: %s", fresh.Reason, s.Status.Targets, fresh.Message), look)
 	default:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -107,9 +106,8 @@ func (s *source) forget(t metric.Target) {
 }
 
 // failures returns why targets are missing: what the last failures of the
-// expected ones were, what discovery says, what the last failures of those were
-// whose pods have never been Ready, and which targets do not look like the
-// gateway that the source names; each in order.
+// expected ones were, what discovery says, and what the last failures of those
+// were whose pods have never been Ready; each in order.
 func (s *source) failures() []string {
 	s.mu.Lock()
 	var expected, others []string
@@ -121,11 +119,10 @@ func (s *source) failures() []string {
 		}
 	}
 	problems := s.settings.problems
-	unlike := slices.Sorted(maps.Values(s.unlike))
 	s.mu.Unlock()
 	slices.Sort(expected)
 	slices.Sort(others)
-	return slices.Concat(expected, problems(), others, unlike)
+	return slices.Concat(expected, problems(), others)
 }
 
 // SourceStatus is how the targets of a source are.
@@ -136,9 +133,11 @@ type SourceStatus struct {
 	// Covered of Expected targets had a scrape less than two intervals ago.
 	Covered, Expected int
 	// Failures say why targets are missing: of the silent ones how the last scrape
-	// failed, and what keeps discovery from finding others; and which of those that
-	// answer do not look like the preset that the source names.
+	// failed, and what keeps discovery from finding others.
 	Failures []string
+	// Doubts say which targets that answer do not look like the gateway that the
+	// source names, and what they look like.
+	Doubts []string
 }
 
 // Source returns how the targets of a source are now, and false where there is no
@@ -150,7 +149,7 @@ func (e *Engine) Source(key metric.Key) (SourceStatus, bool) {
 	if s == nil {
 		return SourceStatus{}, false
 	}
-	status := SourceStatus{Targets: s.window.Targets(), Failures: s.failures()}
+	status := SourceStatus{Targets: s.window.Targets(), Failures: s.failures(), Doubts: s.doubts()}
 	status.Covered, status.Expected = s.window.Coverage(e.clock.Now().UnixMilli())
 	return status, true
 }

@@ -105,6 +105,14 @@ func (s *source) recognize(p *poller) {
 	}
 }
 
+// unrecognize forgets what targets look like: they show it anew.
+func (s *source) unrecognize() {
+	s.recognized = false
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.unlike)
+}
+
 // doubts returns which targets do not look like the source's preset, in order.
 func (s *source) doubts() []string {
 	s.mu.Lock()
@@ -115,8 +123,10 @@ func (s *source) doubts() []string {
 // explain says why there is nothing: what matched no series, what presets know of
 // it, and which targets are not what their source says.
 func (p *program) explain(o *observation) {
-	o.empty, o.notes = p.engine.presets.Unmatched(p.script, p.view.Empty())
 	for _, s := range p.sources {
 		o.notes = append(o.notes, s.doubts()...)
 	}
+	var missed []string
+	o.empty, missed = p.engine.presets.Unmatched(p.script, p.view.Empty())
+	o.notes = append(o.notes, missed...)
 }

@@ -207,7 +207,8 @@ func (s *source) discover(set settings, at time.Time, fresh bool) {
 	}
 	s.window.SetTargets(targets, at.UnixMilli())
 	if fresh {
-		s.layouts, s.recognized = &exposition.Layouts{}, false
+		s.layouts = &exposition.Layouts{}
+		s.unrecognize()
 	}
 	listed := make(map[string]bool, len(targets))
 	for _, t := range targets {

@@ -52,19 +52,12 @@ func (s *Set) missed(program *script.Program, u script.Use, empty []*metric.Sele
 	if p == nil {
 		return note
 	}
-	note += fmt.Sprintf(", which are the names of %s (checked with %s", p.Title, strings.Join(p.Versions, ", "))
-	if !strings.HasPrefix(p.Older, noOlder) {
-		note += ", and of " + p.Older
-	}
-	note += ")"
+	note += fmt.Sprintf(" (tested with %s %s)", p.Title, strings.Join(p.Versions, ", "))
 	if p.Enable != "" {
-		note += "; it needs " + p.Enable
+		note += "; it needs: " + p.Enable
 	}
 	return note
 }
-
-// noOlder begins Preset.Older where no older names are read.
-const noOlder = "none:"
 
 // bucketSuffix ends the names of classic histograms' buckets.
 const bucketSuffix = "_bucket"

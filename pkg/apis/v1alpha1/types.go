@@ -363,10 +363,11 @@ const (
 	ReasonSourceDenied   = "SourceDenied"   // a source does not allow the namespace
 	ReasonNotAllowed     = "NotAllowed"     // static URLs or files, which a cluster's objects may not use
 
-	ReasonScraping  = "Scraping"  // every expected target answers
-	ReasonPartial   = "Partial"   // some do
-	ReasonSilent    = "Silent"    // none does
-	ReasonNoTargets = "NoTargets" // there are none
+	ReasonScraping     = "Scraping"     // every expected target answers
+	ReasonOtherGateway = "OtherGateway" // so it is, and one does not look like the source's preset
+	ReasonPartial      = "Partial"      // some do
+	ReasonSilent       = "Silent"       // none does
+	ReasonNoTargets    = "NoTargets"    // there are none
 )
 
 // GatewaySourceStatus is what became of a source.
