@@ -191,7 +191,9 @@ func (r *moduleReader) read(tree *syntax.Program) {
 		for i := range c.Fields {
 			f := &c.Fields[i]
 			if text, _, ok := r.text(&c, f.Name); ok {
-				m.unavailable[f.Name] = text
+				for _, name := range metricNames(f.Name) {
+					m.unavailable[name] = text
+				}
 			}
 		}
 	}
@@ -320,14 +322,11 @@ func (r *moduleReader) metric(name string, at syntax.Pos, value *syntax.Function
 	r.labels(&f)
 	r.body(&f, value)
 	good := len(r.errs) == mistakes
-	names, shapes := []string{name}, []string{""}
+	shapes := []string{""}
 	if strings.Contains(name, vocabulary.Percentile) {
-		names, shapes = nil, percentiles[:]
-		for _, p := range percentiles {
-			names = append(names, strings.ReplaceAll(name, vocabulary.Percentile, p))
-		}
+		shapes = percentiles[:]
 	}
-	for i, name := range names {
+	for i, name := range metricNames(name) {
 		g := f
 		g.name, g.info.Name, g.shape = name, name, shapes[i]
 		if _, twice := r.module.functions[name]; twice {
@@ -358,6 +357,18 @@ func (r *moduleReader) labels(f *moduleFunction) {
 		}
 	}
 	f.info.Labels = slices.Sorted(maps.Keys(f.labels))
+}
+
+// metricNames returns the metrics that a name stands for: four where it has pXX.
+func metricNames(name string) []string {
+	if !strings.Contains(name, vocabulary.Percentile) {
+		return []string{name}
+	}
+	var names []string
+	for _, p := range percentiles {
+		names = append(names, strings.ReplaceAll(name, vocabulary.Percentile, p))
+	}
+	return names
 }
 
 // mapping reads what a label of the vocabulary is at the gateway.

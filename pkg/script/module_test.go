@@ -58,6 +58,28 @@ func TestModuleData(t *testing.T) {
 	}
 }
 
+// TestModuleLacksPercentiles checks that pXX stands for four metrics in
+// unavailable, too.
+func TestModuleLacksPercentiles(t *testing.T) {
+	t.Parallel()
+	m, err := ParseModule(`return {
+  name = "edge",
+  metrics = {queue_depth = {value = function(where, window, by) return sum(edge_queue{where}, by) end}},
+  unavailable = {latency_pXX_seconds = "edge has averages only"},
+}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"latency_p50_seconds", "latency_p90_seconds", "latency_p95_seconds", "latency_p99_seconds"} {
+		if got := m.Unavailable(name); got != "edge has averages only" {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	if got := m.Unavailable("latency_pXX_seconds"); got != "" {
+		t.Errorf("latency_pXX_seconds, which is no metric: %q", got)
+	}
+}
+
 // TestModuleMetrics checks what a module offers, each percentile for itself.
 func TestModuleMetrics(t *testing.T) {
 	t.Parallel()
