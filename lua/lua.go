@@ -12,6 +12,8 @@ package lua
 
 import "embed"
 
+//go:generate go run ../hack/presets
+
 // Presets holds the preset.lua of every gateway, each in its folder.
 //
 //go:embed */preset.lua
