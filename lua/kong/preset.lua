@@ -70,7 +70,7 @@ return {
     },
     prompt_tokens_per_second = {
       labels = {model = "ai_model", consumer = "consumer"},
-      note = "AI plugins with ai_metrics, since Kong 3.8; by consumer in newer versions of Enterprise only",
+      note = "AI plugins with ai_metrics; by consumer in newer versions of Enterprise only",
       value = function(where, window, by)
         return rps(kong_ai_llm_tokens_total{where, token_type="prompt_tokens"}[window], by)
       end,

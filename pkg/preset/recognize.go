@@ -89,8 +89,9 @@ type likeness struct {
 }
 
 // recognize returns the presets of which one of the names tells, by name: not
-// those that are part of another one of them, and of the others those with the
-// most names.
+// those that are part of another one of them; of the others those with a name
+// that is of no other preset, if there are any; and of these those with the most
+// names.
 func (s *Set) recognize(names map[string]bool) []likeness {
 	var all []likeness
 	for _, p := range s.All() {
@@ -104,14 +105,19 @@ func (s *Set) recognize(names map[string]bool) []likeness {
 			all = append(all, like)
 		}
 	}
-	most := 0
 	specific := slices.DeleteFunc(slices.Clone(all), func(part likeness) bool {
-		embedded := slices.ContainsFunc(all, func(whole likeness) bool { return s.embeds(whole.preset, part.preset.Name, 0) })
-		if !embedded {
-			most = max(most, len(part.names))
-		}
-		return embedded
+		return slices.ContainsFunc(all, func(whole likeness) bool { return s.embeds(whole.preset, part.preset.Name, 0) })
 	})
+	own := func(l likeness) bool {
+		return slices.ContainsFunc(l.names, func(name string) bool { return len(s.signatures[name]) == 1 })
+	}
+	if slices.ContainsFunc(specific, own) {
+		specific = slices.DeleteFunc(specific, func(l likeness) bool { return !own(l) })
+	}
+	most := 0
+	for _, l := range specific {
+		most = max(most, len(l.names))
+	}
 	specific = slices.DeleteFunc(specific, func(l likeness) bool { return len(l.names) < most })
 	slices.SortFunc(specific, func(a, b likeness) int { return cmp.Compare(a.preset.Name, b.preset.Name) })
 	return specific
