@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -301,4 +302,11 @@ func TestRecognize(t *testing.T) {
 	if strings.Join(looks, " ") != "mesh" {
 		t.Errorf("looks like %v", looks)
 	}
+}
+
+// vocabularyWithout returns the metrics whose names do not begin so.
+func vocabularyWithout(prefixes []string) []string {
+	return slices.DeleteFunc(vocabulary.Names(), func(name string) bool {
+		return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+	})
 }
