@@ -26,7 +26,7 @@
 return {
   name = "apinto",
   title = "Apinto (APIPark)",
-  versions = {"0.17", "0.22"},
+  versions = {"source of 2025"},
   older = "none: the names are one's own",
   facts = {
     "https://help.apinto.com/docs/apinto/outputer/prometheus.html",

@@ -5,8 +5,8 @@
 --  * The text is rendered anew every 15 s (refresh_interval, since 3.14) and is the same in between:
 --    counters stand still and then jump. Shorter windows than 30 s are refused.
 --  * apisix_http_latency holds three histograms, told apart by type. Without a type they mix.
---  * apisix_llm_latency is the whole time or that until the first token. Where it has no type (3.14),
---    it is the time until the first token for streams and the whole time for other requests.
+--  * apisix_llm_latency is the whole time or that until the first token. Where it has no type (2025), it
+--    is the time until the first token for streams and the whole time for other requests.
 --  * Requests that are not for models count in the LLM families with 0 ms and 0 tokens, under the
 --    request_type traditional_http.
 --  * apisix_http_requests_total is a gauge of the whole nginx, and the scrape is part of it.
@@ -16,8 +16,8 @@
 return {
   name = "apisix",
   title = "Apache APISIX",
-  versions = {"3.2", "3.14", "3.15"},
-  older = "APISIX 3.14 and before: apisix_llm_latency without the label type",
+  versions = {"3.14", "3.18"},
+  older = "APISIX of 2025: apisix_llm_latency without the label type",
   facts = {
     "https://github.com/apache/apisix/blob/master/apisix/plugins/prometheus/exporter.lua",
     "https://github.com/apache/apisix/blob/master/t/plugin/prometheus-ai-proxy.t",
@@ -33,7 +33,7 @@ return {
   metrics = {
     requests_per_second = {
       labels = {service = "service", route = "route", consumer = "consumer", upstream = "exported_node", model = "llm_model"},
-      note = "upstream is an address without port or, of models, the instance of ai-proxy; by model since 3.15",
+      note = "upstream is an address without port or, of models, the instance of ai-proxy; by model in newer versions",
       value = function(where, window, by)
         return rps(apisix_http_status{where}[window], by)
       end,
@@ -66,14 +66,14 @@ return {
     },
     in_flight_requests = {
       labels = {service = "service_id", route = "route_id", consumer = "consumer", upstream = "exported_node", model = "llm_model"},
-      note = "requests to models only, by ai-proxy since 3.14; route and service are ids",
+      note = "requests to models only, by ai-proxy since 3.14",
       value = function(where, window, by)
         return sum(apisix_llm_active_connections{where}, by)
       end,
     },
     prompt_tokens_per_second = {
       labels = {service = "service_id", route = "route_id", consumer = "consumer", upstream = "exported_node", model = "llm_model"},
-      note = "ai-proxy, since 3.14; route and service are ids",
+      note = "ai-proxy, since 3.14",
       value = function(where, window, by)
         return rps(apisix_llm_prompt_tokens{where, request_type=neq"traditional_http"}[window], by)
       end,

@@ -2,7 +2,7 @@
 --
 -- Traps:
 --  * Each route of a server that a request passes counts it, under the name of the route's first handler
---    and, before 2.11, each handler of a route. Adding up over handlers counts requests several times, so
+--    and, before 2.11.1, each handler of a route. Adding up over handlers counts requests several times, so
 --    that one is chosen: reverse_proxy, where there is one; else subroute, into which a Caddyfile puts
 --    each site; else the only one that there is. {route="..."} chooses another one.
 --  * Every load of a configuration begins all counters at 0 in the same process, so that
@@ -10,10 +10,11 @@
 return {
   name = "caddy",
   title = "Caddy 2",
-  versions = {"2.6", "2.11"},
-  older = "Caddy before 2.11: each handler of a route counts, under its own name",
+  versions = {"2.11"},
+  older = "Caddy before 2.11.1: each handler of a route counts, under its own name",
   facts = {
     "https://github.com/caddyserver/caddy/blob/v2.11.0/modules/caddyhttp/metrics.go",
+    "https://github.com/caddyserver/caddy/pull/7492",
     "https://caddyserver.com/docs/metrics",
   },
   enable = "the global option metrics, with per_host for services (servers > metrics before 2.9); and the handler metrics on a port that can be reached, for the admin endpoint listens on localhost only",

@@ -13,7 +13,7 @@
 return {
   name = "haproxy",
   title = "HAProxy, its Prometheus exporter",
-  versions = {"2.4", "2.6", "3.2"},
+  versions = {"2.6", "3"},
   older = "none: these names are those of HAProxy 2.0, the first version with an exporter of its own",
   facts = {
     "https://github.com/haproxy/haproxy/blob/master/addons/promex/service-prometheus.c",

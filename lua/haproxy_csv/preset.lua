@@ -16,7 +16,7 @@
 return {
   name = "haproxy_csv",
   title = "HAProxy, its statistics as CSV",
-  versions = {"2.4", "2.6", "3.2"},
+  versions = {"2.6", "3"},
   older = "none: columns have kept their names since HAProxy 1.4",
   facts = {
     "https://docs.haproxy.org/2.6/management.html#9.1",
@@ -32,7 +32,7 @@ return {
   metrics = {
     requests_per_second = {
       labels = {service = "proxy", upstream = "addr"},
-      note = "of backends; by upstream what servers have answered, without what HAProxy answers itself; upstreams with stats show-legends",
+      note = "of backends; by upstream what servers have answered, without what HAProxy answers itself; upstreams with stats show-legends; no answer until its window is filled",
       value = function(where, window, by)
         local backends = rps(haproxy_csv_hrsp_1xx{where, type="backend"}[window], by("proxy"))
           + rps(haproxy_csv_hrsp_2xx{where, type="backend"}[window], by("proxy"))
@@ -51,7 +51,7 @@ return {
     },
     error_ratio = {
       labels = {service = "proxy", upstream = "addr"},
-      note = "codes 5xx and what is none of HTTP, from servers and from HAProxy; 0 without requests; upstreams with stats show-legends",
+      note = "codes 5xx and what is none of HTTP, from servers and from HAProxy; 0 without requests; upstreams with stats show-legends; no answer until its window is filled",
       value = function(where, window, by)
         local backends = rps(haproxy_csv_hrsp_5xx{where, type="backend"}[window], by("proxy"))
           + rps(haproxy_csv_hrsp_other{where, type="backend"}[window], by("proxy"))

@@ -4,14 +4,14 @@
 --  * The layers global, proxy and backend, and the HTTP client below them, time the same request, and one
 --    request of a client may be several of the backends. The global layer is read for what clients see, the
 --    HTTP client for what backends do.
---  * Names have no unit, unless semantic_convention is set to 1.27; both are seconds.
+--  * Names have no unit, unless semantic_convention of their layers is 1.27; both are seconds.
 --  * What matches no endpoint has the route "404 Not Found", a redirection "301 Moved Permanently".
 --  * A backend that does not answer has the code 0.
 return {
   name = "krakend",
   title = "KrakenD",
-  versions = {"2.6", "2.9", "2.12"},
-  older = "KrakenD without semantic_convention, as all before 2.9: http_server_duration, http_client_duration",
+  versions = {"2"},
+  older = "KrakenD without semantic_convention, as it is by default: http_server_duration, http_client_duration",
   facts = {
     "https://github.com/krakend/krakend-otel/blob/master/http/server/metrics.go",
     "https://github.com/krakend/krakend-otel/blob/master/http/client/transport_metrics.go",

@@ -10,7 +10,7 @@
 return {
   name = "traefik",
   title = "Traefik Proxy",
-  versions = {"2.11", "3.3"},
+  versions = {"2", "3"},
   older = "Traefik 2: traefik_service_open_connections",
   facts = {
     "https://github.com/traefik/traefik/blob/master/pkg/observability/metrics/prometheus.go",

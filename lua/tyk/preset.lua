@@ -12,8 +12,8 @@
 return {
   name = "tyk",
   title = "Tyk Gateway, by Tyk Pump",
-  versions = {"1.11", "1.12"},
-  older = "none: the names are the same, but pumps before Tyk Gateway 5.8 have only type=total of tyk_latency",
+  versions = {"1.16"},
+  older = "none: older pumps have the same names, but only type=total of tyk_latency",
   facts = {
     "https://github.com/TykTechnologies/tyk-pump/blob/master/pumps/prometheus.go",
     "https://tyk.io/docs/api-management/tyk-pump/",
