@@ -115,7 +115,7 @@ func (p *Program) Run(env Env) (Value, error) {
 	if err != nil && !errors.As(err, &own) {
 		p.machine = nil
 	}
-	return v, err
+	return v, p.attribute(err)
 }
 
 func (p *Program) lifetime() int {

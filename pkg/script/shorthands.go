@@ -60,7 +60,7 @@ func shorthandFunctions() []*builtin {
 		result: isNumber | isVector | isNil,
 		infer:  inferRatio,
 		run:    runRatio,
-	})
+	}, coalesceFunction())
 }
 
 // quantileLabel tells the quantiles of a summary apart.
