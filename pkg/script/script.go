@@ -200,7 +200,8 @@ type Value struct {
 	// item for Number, and possibly empty for Vector.
 	Items []metric.Item
 	// Idle holds the groups for which a percentile shorthand saw series but no
-	// observation, so that it gave no value; each once, in label order. A
+	// observation, so that it gave no value; each once, in label order. Those are
+	// left out that another shorthand knows to have requests in flight. A
 	// shorthand without by has one group, without labels.
 	Idle []labels.Labels
 	// Window is the longest range that was read, in milliseconds; 0 for none.

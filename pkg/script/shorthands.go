@@ -41,7 +41,7 @@ func shorthandFunctions() []*builtin {
 			name: p.name, family: familyShorthand, quantile: true, q: p.q,
 			doc: fmt.Sprintf("The %g quantile of what a histogram or summary of this name observed in the range: of classic buckets, "+
 				"native histograms or a summary's own quantile, whichever there is. No observations give no value, and the metric's "+
-				"idle.after decides; with {inflight = v} they give 0 where v is 0, and nothing else where it is above.", p.q),
+				"idle.after decides; with {inflight = v} they give 0 where v is 0, and nothing else where it is above: then other percentiles of the program do not make the group idle either.", p.q),
 			example: p.name + `(latency_seconds["1m"], by("pod"), {inflight = in_flight})`,
 			params:  []param{required("r", aRange), repeatable("by or options", isGrouping|isTable)},
 			usage:   "r: range, [by(...)], [{inflight = v}]", result: isNumber | isVector | isNil,
@@ -60,7 +60,7 @@ func shorthandFunctions() []*builtin {
 		result: isNumber | isVector | isNil,
 		infer:  inferRatio,
 		run:    runRatio,
-	}, coalesceFunction())
+	}, coalesceFunction(), totalFunction())
 }
 
 // quantileLabel tells the quantiles of a summary apart.
@@ -151,7 +151,9 @@ func (m *machine) percentile(q float64, n int) (int, error) {
 		case known && count == 0:
 			out = append(out, promath.Sample{Labels: group.labels})
 		case known && count > 0:
-			// Requests are under way and none completes: that is not idle.
+			// Requests are under way and none completes: that is not idle,
+			// whatever a percentile says that does not know of them.
+			m.busy = append(m.busy, group.labels)
 		default:
 			m.idle = append(m.idle, group.labels)
 		}
