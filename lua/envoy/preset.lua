@@ -31,27 +31,32 @@ return {
       labels = {service = "envoy_cluster_name", upstream = "envoy_endpoint_address"},
       note = "of all clients; by service without what has no cluster, such as 404 for an unknown route; by upstream each try counts",
       value = function(where, window, by)
-        -- Each is 0 in all groups, and in none that fits where services or upstreams are grouped by.
-        local no_service = 0 * sum(label_replace(label_replace(envoy_http_downstream_rq_xx{where, envoy_http_conn_manager_prefix=neq"admin"}, "service", "-", "", ""), "upstream", "-", "", ""), by)
-        local no_upstream = 0 * sum(label_replace(envoy_cluster_upstream_rq_xx{where}, "upstream", "-", "", ""), by)
+        local clients = envoy_http_downstream_rq_xx{where, envoy_http_conn_manager_prefix=neq"admin"}
+        local clusters = envoy_cluster_upstream_rq_xx{where}
+        -- Each is 0 in all groups, and in none that fits where there are groups that it does not know.
+        local no_cluster = 0 * sum(label_replace(label_replace(clients, "service", "-", "", ""), "upstream", "-", "", ""), by)
+        local no_upstream = 0 * sum(label_replace(clusters, "upstream", "-", "", ""), by)
         return coalesce(
-          rps(envoy_http_downstream_rq_xx{where, envoy_http_conn_manager_prefix=neq"admin"}[window], by) + no_service,
-          rps(envoy_cluster_upstream_rq_xx{where}[window], by) + no_upstream,
-          rps(envoy_cluster_endpoint_rq_success{where}[window], by) + rps(envoy_cluster_endpoint_rq_error{where}[window], by))
+          rps(clients[window], by) + no_cluster,
+          rps(clusters[window], by) + no_upstream,
+          rps(envoy_cluster_endpoint_rq_success{where}[window], by)
+            + rps(envoy_cluster_endpoint_rq_error{where}[window], by))
       end,
     },
     error_ratio = {
       labels = {service = "envoy_cluster_name", upstream = "envoy_endpoint_address"},
       note = "codes 5xx, whether from the service or from Envoy; by upstream tries that failed, of all; 0 without requests",
       value = function(where, window, by)
-        local no_service = 0 * sum(label_replace(label_replace(envoy_http_downstream_rq_xx{where, envoy_http_conn_manager_prefix=neq"admin"}, "service", "-", "", ""), "upstream", "-", "", ""), by)
-        local no_upstream = 0 * sum(label_replace(envoy_cluster_upstream_rq_xx{where}, "upstream", "-", "", ""), by)
+        local clients = envoy_http_downstream_rq_xx{where, envoy_http_conn_manager_prefix=neq"admin"}
+        local clients_failed = envoy_http_downstream_rq_xx{where, envoy_http_conn_manager_prefix=neq"admin", envoy_response_code_class="5"}
+        local clusters = envoy_cluster_upstream_rq_xx{where}
+        local clusters_failed = envoy_cluster_upstream_rq_xx{where, envoy_response_code_class="5"}
+        local no_cluster = 0 * sum(label_replace(label_replace(clients, "service", "-", "", ""), "upstream", "-", "", ""), by)
+        local no_upstream = 0 * sum(label_replace(clusters, "upstream", "-", "", ""), by)
         local failed = rps(envoy_cluster_endpoint_rq_error{where}[window], by)
         return coalesce(
-          ratio(rps(envoy_http_downstream_rq_xx{where, envoy_http_conn_manager_prefix=neq"admin", envoy_response_code_class="5"}[window], by),
-            rps(envoy_http_downstream_rq_xx{where, envoy_http_conn_manager_prefix=neq"admin"}[window], by), 0) + no_service,
-          ratio(rps(envoy_cluster_upstream_rq_xx{where, envoy_response_code_class="5"}[window], by),
-            rps(envoy_cluster_upstream_rq_xx{where}[window], by), 0) + no_upstream,
+          ratio(rps(clients_failed[window], by), rps(clients[window], by), 0) + no_cluster,
+          ratio(rps(clusters_failed[window], by), rps(clusters[window], by), 0) + no_upstream,
           ratio(failed, rps(envoy_cluster_endpoint_rq_success{where}[window], by) + failed, 0))
       end,
     },
@@ -59,22 +64,22 @@ return {
       labels = {service = "envoy_cluster_name"},
       note = "of all clients; by service from when Envoy has the request, without those that time out",
       value = function(where, window, by)
+        local clients = envoy_http_downstream_rq_active{where, envoy_http_conn_manager_prefix=neq"admin"}
+        local clusters = envoy_cluster_upstream_rq_active{where} + envoy_cluster_upstream_rq_pending_active{where}
         -- Clusters are read only where clients are not what is asked for: those that hang have no percentile.
-        local clients = sum(label_replace(envoy_http_downstream_rq_active{where, envoy_http_conn_manager_prefix=neq"admin"}, "service", "-", "", ""), by("none"))
-        local clusters = vunless(sum(envoy_cluster_upstream_rq_active{where}, by("none")), clients)
+        local of_clients = sum(label_replace(clients, "service", "-", "", ""), by("none"))
+        local of_clusters = vunless(sum(clusters, by("none")), of_clients)
         return coalesce(
-          pXX(envoy_http_downstream_rq_time{where, envoy_http_conn_manager_prefix=neq"admin"}[window], by,
-            {inflight = envoy_http_downstream_rq_active{where, envoy_http_conn_manager_prefix=neq"admin"}}) + 0 * sum(clients, by),
-          pXX(envoy_cluster_upstream_rq_time{where}[window], by,
-            {inflight = envoy_cluster_upstream_rq_active{where} + envoy_cluster_upstream_rq_pending_active{where}}) + 0 * sum(clusters, by)) / 1000
+          pXX(envoy_http_downstream_rq_time{where, envoy_http_conn_manager_prefix=neq"admin"}[window], by, {inflight = clients}) + 0 * sum(of_clients, by),
+          pXX(envoy_cluster_upstream_rq_time{where}[window], by, {inflight = clusters}) + 0 * sum(of_clusters, by)) / 1000
       end,
     },
     upstream_latency_p95_seconds = {
       labels = {service = "envoy_cluster_name"},
       note = "of all tries of a request and the wait for a connection, without requests that time out",
       value = function(where, window, by)
-        return p95(envoy_cluster_upstream_rq_time{where}[window], by,
-          {inflight = envoy_cluster_upstream_rq_active{where} + envoy_cluster_upstream_rq_pending_active{where}}) / 1000
+        local clusters = envoy_cluster_upstream_rq_active{where} + envoy_cluster_upstream_rq_pending_active{where}
+        return p95(envoy_cluster_upstream_rq_time{where}[window], by, {inflight = clusters}) / 1000
       end,
     },
     active_connections = {
@@ -87,17 +92,19 @@ return {
       labels = {service = "envoy_cluster_name", upstream = "envoy_endpoint_address"},
       note = "of all clients; by service with those that wait for a connection; by upstream without them",
       value = function(where, window, by)
-        local no_service = 0 * sum(label_replace(label_replace(envoy_http_downstream_rq_active{where, envoy_http_conn_manager_prefix=neq"admin"}, "service", "-", "", ""), "upstream", "-", "", ""), by)
-        local no_upstream = 0 * sum(label_replace(envoy_cluster_upstream_rq_active{where}, "upstream", "-", "", ""), by)
+        local clients = envoy_http_downstream_rq_active{where, envoy_http_conn_manager_prefix=neq"admin"}
+        local clusters = envoy_cluster_upstream_rq_active{where} + envoy_cluster_upstream_rq_pending_active{where}
+        local no_cluster = 0 * sum(label_replace(label_replace(clients, "service", "-", "", ""), "upstream", "-", "", ""), by)
+        local no_upstream = 0 * sum(label_replace(clusters, "upstream", "-", "", ""), by)
         return coalesce(
-          sum(envoy_http_downstream_rq_active{where, envoy_http_conn_manager_prefix=neq"admin"}, by) + no_service,
-          sum(envoy_cluster_upstream_rq_active{where} + envoy_cluster_upstream_rq_pending_active{where}, by) + no_upstream,
+          sum(clients, by) + no_cluster,
+          sum(clusters, by) + no_upstream,
           sum(envoy_cluster_endpoint_rq_active{where}, by))
       end,
     },
     queue_depth = {
       labels = {service = "envoy_cluster_name"},
-      note = "requests that wait for a connection to the service",
+      note = "requests that wait for a connection to a service",
       value = function(where, window, by)
         return sum(envoy_cluster_upstream_rq_pending_active{where}, by)
       end,
