@@ -29,7 +29,7 @@ return {
       labels = {queue = "topic", consumer = "consumergroup"},
       note = "messages that a group has not committed yet, those that it is working on among them; of all groups unless a consumer is selected. Partitions of which a group has no offset are left out",
       value = function(where, window, by)
-        return sum(max(ge(kafka_consumergroup_lag{where}, 0), by("consumergroup", "topic", "partition", "source")), by)
+        return sum(max(ge(kafka_consumergroup_lag{where}, 0), by("consumergroup", "topic", "partition", "namespace", "source")), by)
       end,
     },
   },

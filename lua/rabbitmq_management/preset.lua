@@ -39,14 +39,14 @@ return {
       labels = {queue = "queue", service = "vhost"},
       note = "messages that are not done: those that wait, and those that a consumer has and has not acknowledged; service is the virtual host",
       value = function(where, window, by)
-        return sum(max(rabbitmq_management_queue_messages{where}, by("queue", "vhost", "source")), by)
+        return sum(max(rabbitmq_management_queue_messages{where}, by("queue", "vhost", "namespace", "source")), by)
       end,
     },
     queue_depth = {
       labels = {queue = "queue", service = "vhost"},
       note = "messages that no consumer has; service is the virtual host",
       value = function(where, window, by)
-        return sum(max(rabbitmq_management_queue_messages_ready{where}, by("queue", "vhost", "source")), by)
+        return sum(max(rabbitmq_management_queue_messages_ready{where}, by("queue", "vhost", "namespace", "source")), by)
       end,
     },
   },
