@@ -12,7 +12,7 @@ return {
   name = "rabbitmq",
   title = "RabbitMQ (plugin prometheus)",
   versions = {"3.11"},
-  older = "3.8: /metrics/per-object, for /metrics/detailed is there since 3.8.10 only; the names without detailed_ are read, too",
+  older = "3.8: /metrics/per-object, whose names lack detailed_",
   facts = {
     "https://www.rabbitmq.com/docs/prometheus",
     "https://github.com/rabbitmq/rabbitmq-server/blob/main/deps/rabbitmq_prometheus/metrics-detailed.md",
