@@ -93,7 +93,7 @@ func TestNginxReadsWhatWasRecorded(t *testing.T) {
 			},
 		},
 		{
-			name: "Ingress-NGINX 0.20 since its start", gateway: "ingress_nginx",
+			name: "Ingress-NGINX 0.x since its start", gateway: "ingress_nginx",
 			scrapes: []recordedScrape{{"0s", ingress, true}, {"20s", ingress, false}},
 			values: []recordedValue{
 				// 3 requests to hello-app and 2 to no service in 20 s, all of them below 5 ms

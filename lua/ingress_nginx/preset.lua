@@ -16,7 +16,7 @@
 return {
   name = "ingress_nginx",
   title = "Ingress-NGINX Controller",
-  versions = {"0.20", "1.13"},
+  versions = {"1.13"},
   older = "0.x: nginx_ingress_controller_requests without service, and active among nginx_process_connections_total",
   facts = {
     "https://github.com/kubernetes/ingress-nginx/blob/main/internal/ingress/metric/collectors/socket.go",

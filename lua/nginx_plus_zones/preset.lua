@@ -10,7 +10,7 @@ return {
   name = "nginx_plus_zones",
   title = "NGINX Plus, server zones of its API",
   versions = {"API 7", "API 9"},
-  older = "API 3 to 8: the same names, at a path that says so, without the status codes one by one",
+  older = "API 3 to 6: the same names without the status codes one by one; each version has its own path, such as /api/6",
   facts = {
     "https://nginx.org/en/docs/http/ngx_http_api_module.html#def_nginx_http_server_zone",
     "https://nginx.org/en/docs/http/ngx_http_api_module.html#status_zone",

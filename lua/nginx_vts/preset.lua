@@ -6,7 +6,7 @@
 --  * The host "*" is the sum of all others. It is left out; vhost_traffic_status_display_sum_key, which
 --    renames it, must not be set.
 --  * Hosts count what clients ask, upstreams what servers are asked: a request that is tried again counts at
---    each server. Hosts are read, and upstreams where they are asked for.
+--    its last server, in versions after 0.2 at each. Hosts are read, and upstreams where they are asked for.
 --  * Averages of the last 64 requests stand beside the histograms and stand still without traffic: nothing
 --    reads them.
 --  * Servers that are gone are shown for ever, with their last values.
@@ -30,7 +30,7 @@ return {
   metrics = {
     requests_per_second = {
       labels = {service = "upstream", route = "host", upstream = "backend"},
-      note = "requests of clients; by service and upstream what servers got, so that one that is tried again counts at each; no one counts by route and upstream both",
+      note = "requests of clients; by service and upstream what servers got, where versions after 0.2 count each attempt; not by route together with service or upstream",
       value = function(where, window, by)
         local hosts = rps(nginx_vts_server_requests_total{where, host=neq"*", code=neq"total"}[window], by("display"))
         local servers = rps(nginx_vts_upstream_requests_total{where, code=neq"total"}[window], by("display"))

@@ -7,10 +7,12 @@
 --  * The host "*" is the sum of all others. It is left out; vhost_traffic_status_display_sum_key, which
 --    renames it, must not be set.
 --  * Hosts count what clients ask, upstreams what servers are asked: a request that is tried again counts at
---    each server. Hosts are read, and upstreams where they are asked for.
+--    its last server, in versions after 0.2 at each. Hosts are read, and upstreams where they are asked for.
 --  * Averages of the last 64 requests stand beside the histograms and stand still without traffic: nothing
 --    reads them.
 --  * Servers that are gone are shown for ever, with their last values.
+--  * What is slower than the last bucket is only in requestCounter, which after 0.2 has attempts that were
+--    passed on, too, without their time. The Prometheus text counts these apart.
 return {
   name = "nginx_vts_json",
   title = "nginx with VTS, its JSON",
@@ -76,7 +78,7 @@ return {
   metrics = {
     requests_per_second = {
       labels = {service = "upstream", route = "host", upstream = "backend"},
-      note = "requests of clients; by service and upstream what servers got, so that one that is tried again counts at each; no one counts by route and upstream both",
+      note = "requests of clients; by service and upstream what servers got, where versions after 0.2 count each attempt; not by route together with service or upstream",
       value = function(where, window, by)
         local hosts = rps(nginx_vts_json_server_requests_total{where, host=neq"*", code=neq"total"}[window], by("display"))
         local servers = rps(nginx_vts_json_upstream_requests_total{where, code=neq"total"}[window], by("display"))
@@ -97,7 +99,7 @@ return {
     },
     latency_pXX_seconds = {
       labels = {service = "upstream", upstream = "backend"},
-      note = "of requests that go to servers of an upstream group, and of all where none does; with vhost_traffic_status_histogram_buckets",
+      note = "of requests that go to servers of an upstream group, and of all where none does; with vhost_traffic_status_histogram_buckets; in versions after 0.2 attempts that were passed on look slower than the last bucket, so use the preset nginx_vts there",
       value = function(where, window, by)
         return coalesce(
           pXX(nginx_vts_json_upstream_request_duration_seconds{where}[window], by),
