@@ -318,6 +318,9 @@ func (o *evalOptions) scrape(ctx context.Context, ev *evaluator, out, errOut io.
 	config := scrape.Config{Timeout: o.timeout, Now: time.Now}
 	if ev.preset != nil {
 		config.Params = url.Values(ev.preset.Params)
+		for _, p := range ev.preset.Protocols {
+			config.Protocols = append(config.Protocols, scrape.Protocol(p))
+		}
 	}
 	if o.tokenFile != "" {
 		config.Authorization = &scrape.Authorization{Type: "Bearer", CredentialsFile: o.tokenFile}

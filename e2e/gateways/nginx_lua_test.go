@@ -7,23 +7,23 @@ import (
 
 // nginxLuaPreset asks nginx with a Lua library that counts.
 var nginxLuaPreset = preset{
-	format: "Auto",
+	name: "nginx_lua",
 	questions: []question{
-		{metric: "requests_per_second", lua: `rps(nginx_http_requests_total["10s"])`},
-		{metric: "requests_per_second", by: "upstream", lua: `rps(nginx_http_requests_total["10s"], by("upstream_addr"))`},
-		{metric: "error_ratio", lua: `ratio(rps(nginx_http_requests_total{status=re"5.."}["10s"]), rps(nginx_http_requests_total["10s"]), 0)`},
-		{metric: "latency_p50_seconds", lua: `p50(nginx_http_request_duration_seconds["10s"])`},
-		{metric: "latency_p95_seconds", lua: `p95(nginx_http_request_duration_seconds["10s"])`},
+		{metric: "requests_per_second"},
+		{metric: "requests_per_second", by: "upstream"},
+		{metric: "error_ratio"},
+		{metric: "latency_p50_seconds"},
+		{metric: "latency_p95_seconds"},
 	},
 }
 
 // stubStatusPreset asks nginx's own page of a few numbers.
 var stubStatusPreset = preset{
-	format: "StubStatus",
+	name: "nginx_stub_status",
 	questions: []question{
-		{metric: "requests_per_second", lua: `rps(nginx_http_requests_total["10s"])`},
-		{metric: "active_connections", lua: `sum(nginx_connections_active)`},
-		{metric: "in_flight_requests", lua: `sum(nginx_connections_reading) + sum(nginx_connections_writing)`},
+		{metric: "requests_per_second"},
+		{metric: "active_connections"},
+		{metric: "in_flight_requests"},
 	},
 }
 

@@ -15,7 +15,7 @@
 return {
   name = "vllm",
   title = "vLLM",
-  versions = {"0.5", "0.9", "0.10"},
+  versions = {"0.5", "0.10", "0.11"},
   older = "engine V0: gpu_cache_usage_perc, time_per_output_token_seconds, num_requests_swapped; Ray Serve: ray_vllm:*, ray_vllm_*",
   facts = {
     "https://github.com/vllm-project/vllm/blob/main/vllm/v1/metrics/loggers.py",

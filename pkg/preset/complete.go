@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
 
@@ -14,8 +15,8 @@ import (
 
 var _ config.Presets = (*Set)(nil)
 
-// Complete fills what a source leaves to its preset: port, path, format and
-// params, and the path of URLs that have none. A source without a preset stays as
+// Complete fills what a source leaves to its preset: port, path, format, params
+// and protocols, and the path of URLs that have none. A source without a preset stays as
 // it is. The error says that there is no such preset, or that its rules are
 // missing.
 func (s *Set) Complete(src *v1alpha1.GatewaySource) error {
@@ -47,6 +48,9 @@ func (s *Set) Complete(src *v1alpha1.GatewaySource) error {
 	}
 	if spec.Params == nil && len(p.Params) > 0 {
 		spec.Params = maps.Clone(p.Params)
+	}
+	if spec.ScrapeProtocols == nil {
+		spec.ScrapeProtocols = slices.Clone(p.Protocols)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
 	"github.com/gaugeway/gaugeway/pkg/exposition"
 	"github.com/gaugeway/gaugeway/pkg/script"
 	"github.com/gaugeway/gaugeway/pkg/vocabulary"
@@ -30,12 +31,14 @@ type Preset struct {
 	// nothing.
 	Enable string
 
-	// Port, Path, Format and Params are defaults of a GatewaySource. Port is zero
+	// Port, Path, Format, Params and Protocols are defaults of a GatewaySource. Port is zero
 	// and the others are empty where there is none.
 	Port   intstr.IntOrString
 	Path   string
 	Format string
 	Params map[string][]string
+	// Protocols are the default of what to ask for; nil for the usual ones.
+	Protocols []v1alpha1.ScrapeProtocol
 	// JSON holds the rules of the format Json; nil without.
 	JSON *exposition.JSONRules
 
@@ -105,7 +108,7 @@ const (
 
 // presetFields are the fields of preset.lua.
 var presetFields = []string{
-	"name", "title", "versions", "older", "facts", "enable", "port", "path", "format", "params", "json",
+	"name", "title", "versions", "older", "facts", "enable", "port", "path", "format", "params", "protocols", "json",
 	"window", "minimum_window", "signature", "embeds", "metrics", "unavailable",
 }
 
@@ -163,6 +166,8 @@ func (p *Preset) read(m constant) {
 		p.Format = m.format()
 	case "params":
 		p.Params = m.params()
+	case "protocols":
+		p.Protocols = m.protocols()
 	case "json":
 		p.JSON = m.rules()
 	case "window":

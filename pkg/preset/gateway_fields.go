@@ -69,6 +69,20 @@ func (m constant) params() url.Values {
 	return out
 }
 
+// protocols reads what to ask for, the preferred one first.
+func (m constant) protocols() []v1alpha1.ScrapeProtocol {
+	known := v1alpha1.ScrapeProtocols()
+	var out []v1alpha1.ScrapeProtocol
+	for _, text := range m.texts(`write {"OpenMetricsText0.0.1", "PrometheusText0.0.4"}`) {
+		p := v1alpha1.ScrapeProtocol(text)
+		if text != "" && !slices.Contains(known, p) {
+			m.add(fmt.Sprintf("unknown protocol %q", text), "write one of "+strings.Trim(fmt.Sprint(known), "[]"))
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
 // duration reads PromQL's notation.
 func (m constant) duration() time.Duration {
 	const cure = `write a length of time, such as "1m"`

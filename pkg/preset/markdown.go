@@ -54,6 +54,9 @@ func (p *Preset) defaults() string {
 	for _, name := range slices.Sorted(maps.Keys(p.Params)) {
 		list = append(list, fmt.Sprintf("parameter `%s=%s`", name, strings.Join(p.Params[name], ",")))
 	}
+	for _, protocol := range p.Protocols {
+		list = append(list, "protocol "+string(protocol))
+	}
 	return strings.Join(list, ", ")
 }
 

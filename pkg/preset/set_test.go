@@ -115,6 +115,7 @@ func TestPresetFindings(t *testing.T) {
 	f(text{"port": `"metrics"`})
 	f(text{"path": `"metrics"`}, `path: not a path: "metrics"; begin with one /, such as "/metrics", and put a query into params`)
 	f(text{"format": `"Xml"`}, `format: unknown format "Xml"; write one of Auto, StubStatus, Csv, Json`)
+	f(text{"protocols": `{"Text"}`}, `protocols: unknown protocol "Text"; write one of PrometheusProto OpenMetricsText1.0.0 OpenMetricsText0.0.1 PrometheusText1.0.0 PrometheusText0.0.4`)
 	f(text{"format": `"Json"`}, `format: the format Json needs rules; write json = {...}`)
 	f(text{"json": `{{metrics = {up = ".up"}}}`}, `json: rules are of the format Json; write format = "Json" or remove them`)
 	f(text{"format": `"Json"`, "json": `{{metrics = {up = ".up"}}}`})

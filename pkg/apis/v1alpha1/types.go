@@ -230,6 +230,11 @@ const (
 	PrometheusText0_0_4  ScrapeProtocol = "PrometheusText0.0.4"
 )
 
+// ScrapeProtocols returns all protocols.
+func ScrapeProtocols() []ScrapeProtocol {
+	return []ScrapeProtocol{PrometheusProto, OpenMetricsText1_0_0, OpenMetricsText0_0_1, PrometheusText1_0_0, PrometheusText0_0_4}
+}
+
 // StaticTargets are endpoints given by URL.
 type StaticTargets struct {
 	// URLs, http or https, each with its path and each once. At least one. A URL
