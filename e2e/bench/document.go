@@ -12,7 +12,7 @@ import (
 const (
 	beginMark  = "<!-- make bench-docs writes from here -->\n"
 	endMark    = "<!-- to here -->\n"
-	originHead = "| line | reproduced by | gaugeway | Prometheus | machine | measured |\n|---|---|---|---|---|---|\n"
+	originHead = "| line | reproduced by | gaugeway | Prometheus | machine | cores taken by others | measured |\n|---|---|---|---|---|---|---|\n"
 )
 
 // An origin says where the rows of a line come from.
@@ -22,12 +22,13 @@ type origin struct {
 	commit     string
 	prometheus string
 	machine    string
+	others     float64 // cores
 	at         time.Time
 }
 
 // String returns the origin in Markdown.
 func (o origin) String() string {
-	return fmt.Sprintf("| %s | `%s` | %s | %s | %s | %s |\n", o.line, o.command, o.commit, o.prometheus, o.machine, o.at.UTC().Format(time.DateOnly))
+	return fmt.Sprintf("| %s | `%s` | %s | %s | %s | %.2f | %s |\n", o.line, o.command, o.commit, o.prometheus, o.machine, o.others, o.at.UTC().Format(time.DateOnly))
 }
 
 // results are what a run has measured.

@@ -97,28 +97,31 @@ func (b *bench) consumption(ctx context.Context, shape load.Shape, metrics []gau
 
 // growthRows compare the cost of a unit among the first and among the last.
 func growthRows(unit, fixed string, units []int, of []consumption) []row {
-	compare := func(what string, read func(consumption) float64, show func(float64) string) row {
+	compare := func(what string, read func(consumption) float64, show, showAll func(float64) string) row {
 		costs := make([]cost, len(of))
+		var shown []string
 		for i, c := range of {
 			costs[i] = cost{units[i], read(c)}
-		}
-		var shown []string
-		for i := 1; i < len(costs); i++ {
-			shown = append(shown, fmt.Sprintf("%s from %d to %d", show(perUnit(costs[i-1], costs[i])), units[i-1], units[i]))
+			all := fmt.Sprintf("%d: %s", units[i], showAll(costs[i].total))
+			if i > 0 {
+				all += fmt.Sprintf(" (each more %s)", show(perUnit(costs[i-1], costs[i])))
+			}
+			shown = append(shown, all)
 		}
 		g := growth(costs[0], costs[1], costs[2])
 		return row{
 			what: fmt.Sprintf("%s of one more %s (%s)", what, unit, fixed), wanted: fmt.Sprintf("<= %.1f x", growthAllowed),
-			measured: strings.Join(shown, ", then "), ratio: times(g, "the first "+unit+"s"), verdict: judge(g <= growthAllowed),
+			measured: strings.Join(shown, ", "), ratio: times(g, "the first "+unit+"s"), verdict: judge(g <= growthAllowed),
 		}
 	}
 	micros := func(cores float64) string { return fmt.Sprintf("%.1f µs/s", cores*1e6) }
 	kilobytes := func(bytes float64) string { return fmt.Sprintf("%.1f kB", bytes/1e3) }
-	resident := compare("RSS", func(c consumption) float64 { return c.resident }, kilobytes)
+	ofCores := func(cores float64) string { return fmt.Sprintf("%.4f cores", cores) }
+	resident := compare("RSS", func(c consumption) float64 { return c.resident }, kilobytes, megabytes)
 	resident.wanted, resident.verdict = "", none // the collector's reserve is in it
 	return []row{
-		compare("CPU", func(c consumption) float64 { return c.cores }, micros),
-		compare("live heap", func(c consumption) float64 { return c.live }, kilobytes),
+		compare("CPU", func(c consumption) float64 { return c.cores }, micros, ofCores),
+		compare("live heap", func(c consumption) float64 { return c.live }, kilobytes, megabytes),
 		resident,
 	}
 }

@@ -101,14 +101,17 @@ func measure(ctx context.Context) error {
 	var r results
 	for _, l := range lines {
 		fmt.Fprintf(os.Stderr, "%s  %s\n", time.Now().Format(time.TimeOnly), l.name)
-		rows, err := b.one(ctx, l)
+		rows, taken, err := b.one(ctx, l)
 		if err != nil {
 			return fmt.Errorf("%s: %w; logs are in %s", l.name, err, dir)
 		}
+		if taken > disturbed {
+			fmt.Fprintf(os.Stderr, "other programs took %.2f cores meanwhile: %s should be measured again on a machine that does nothing else\n", taken, l.name)
+		}
 		r.rows = append(r.rows, rows...)
 		r.origins = append(r.origins, origin{
-			line: l.number, command: "make bench LINE=" + l.name,
-			commit: what, prometheus: rival(l), machine: where, at: time.Now(),
+			line: l.number, command: "make bench LINE=" + l.name, commit: what,
+			prometheus: rival(l), machine: where, others: taken, at: time.Now(),
 		})
 	}
 	fmt.Println(r)
@@ -125,14 +128,23 @@ func measure(ctx context.Context) error {
 	return write(path, r)
 }
 
-// one runs a line, and ends what it has started.
-func (b *bench) one(ctx context.Context, l line) ([]row, error) {
-	defer b.stopAll()
+// one runs a line, ends what it has started, and says how many cores others
+// took meanwhile.
+func (b *bench) one(ctx context.Context, l line) ([]row, float64, error) {
+	before, err := useNow()
+	if err != nil {
+		return nil, 0, err
+	}
 	rows, err := l.run(b, ctx)
+	b.stopAll()
+	if err != nil {
+		return nil, 0, err
+	}
 	for i := range rows {
 		rows[i].line = l.number
 	}
-	return rows, err
+	after, err := useNow()
+	return rows, others(before, after), err
 }
 
 // stopAll ends all programs, those that read others first.

@@ -19,7 +19,7 @@ func whole(body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", promText)
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-		io.WriteString(w, body)
+		_, _ = io.WriteString(w, body)
 	}
 }
 

@@ -10,7 +10,7 @@
 //     ends at Config.BodySizeLimit, unpacked, and the headers at 64 KiB.
 //   - Targets are asked all at once, but bodies are read and parsed a few at a
 //     time, so that the memory for them does not grow with the fleet. One that
-//     stalls does not make the others wait.
+//     stalls does not make the others wait for long.
 //   - Identity encoding unless gzip is asked for; a target that sends gzip all
 //     the same is understood.
 //   - Certificates are always verified; TLS 1.2 is the least.

@@ -298,19 +298,7 @@ func (m *machine) classicPercentiles(r *reading, q float64, g promath.Grouping) 
 	if err != nil {
 		return nil, err
 	}
-	sums := shared.Vector
-	observed := map[uint64]bool{}
-	var buf []byte
-	hash := func(lset labels.Labels) (h uint64) {
-		h, buf = lset.HashWithoutLabels(buf, labels.BucketLabel)
-		return h
-	}
-	for _, s := range sums {
-		if s.F > 0 {
-			observed[hash(s.Labels)] = true
-		}
-	}
-	return quantilesOf(sums, q, func(lset labels.Labels) bool { return observed[hash(lset)] })
+	return quantilesOf(shared.Vector, q)
 }
 
 func (m *machine) nativePercentiles(r *reading, q float64, g promath.Grouping) ([]percentileGroup, error) {
@@ -318,26 +306,50 @@ func (m *machine) nativePercentiles(r *reading, q float64, g promath.Grouping) (
 	if err != nil {
 		return nil, err
 	}
-	sums := shared.Vector
-	observed := map[uint64]bool{}
-	for _, s := range sums {
-		if s.H != nil && s.H.Count > 0 {
-			observed[s.Labels.Hash()] = true
-		}
-	}
-	return quantilesOf(sums, q, func(lset labels.Labels) bool { return observed[lset.Hash()] })
+	return quantilesOf(shared.Vector, q)
 }
 
-func quantilesOf(v promath.Vector, q float64, observed func(labels.Labels) bool) ([]percentileGroup, error) {
+// quantilesOf returns the quantile of each histogram, and which of them observed
+// nothing.
+func quantilesOf(v promath.Vector, q float64) ([]percentileGroup, error) {
 	quantiles, err := promath.HistogramQuantile(q, v)
 	if err != nil {
 		return nil, err
 	}
-	var out []percentileGroup
-	for _, s := range quantiles {
-		out = append(out, percentileGroup{labels: s.Labels, value: s.F, idle: !observed(s.Labels)})
+	out := make([]percentileGroup, len(quantiles))
+	for i, s := range quantiles {
+		out[i] = percentileGroup{labels: s.Labels, value: s.F}
+	}
+	// A quantile that is a number comes of observations, if none of them was counted
+	// strangely.
+	isNaN := func(s promath.Sample) bool { return math.IsNaN(s.F) }
+	isStrange := func(s promath.Sample) bool { return !(observations(s) >= 0) }
+	if !slices.ContainsFunc(quantiles, isNaN) && !slices.ContainsFunc(v, isStrange) {
+		return out, nil
+	}
+	observed := map[uint64]bool{}
+	var buf []byte
+	hash := func(lset labels.Labels) (h uint64) {
+		h, buf = lset.HashWithoutLabels(buf, labels.BucketLabel)
+		return h
+	}
+	for _, s := range v {
+		if observations(s) > 0 {
+			observed[hash(s.Labels)] = true
+		}
+	}
+	for i := range out {
+		out[i].idle = !observed[hash(out[i].labels)]
 	}
 	return out, nil
+}
+
+// observations returns how many a bucket or a histogram has.
+func observations(s promath.Sample) float64 {
+	if s.H != nil {
+		return s.H.Count
+	}
+	return s.F
 }
 
 // summaryPercentiles takes a summary's quantile as it is: there must be one for

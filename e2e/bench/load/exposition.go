@@ -91,9 +91,10 @@ func (e *exposition) once() {
 }
 
 // counted is for how long a target had counted when the load began: some have
-// just been started, others a day ago.
+// just been started, others a day ago. No two are at the same place between two
+// seconds, so that what is lost to whole numbers evens out over the targets.
 func counted(target int) time.Duration {
-	return time.Hour + time.Duration(target%24)*time.Hour + time.Duration(target)*time.Second
+	return time.Hour + time.Duration(target%24)*time.Hour + time.Duration(target)*1137*time.Millisecond
 }
 
 // append appends what a target shows at some time after the load's start.
