@@ -138,7 +138,7 @@ func (p *plant) loners(tb testing.TB) []*program {
 	tb.Helper()
 	loners := make([]*program, len(p.source.programs))
 	for i, of := range p.source.programs {
-		c := p.engine.compileOne(of.object)
+		c := p.engine.compileOne(of.object, "")
 		if c.err != nil {
 			tb.Fatal(c.err)
 		}
