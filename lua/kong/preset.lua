@@ -6,6 +6,7 @@
 --  * token_type has total_tokens beside its parts: adding up over the label counts twice.
 --  * A bucket appears with the first request that falls into it, so that buckets are missing below
 --    the fastest request, and two series have different ones.
+--  * Kong 2 counts a request of a consumer in kong_http_consumer_status, too: one of both is read.
 --  * nginx counts its connections once for all subsystems: http and stream show the same number.
 --  * The connections of the scrape and, since Kong 3, of the workers to each other are counted, too.
 return {
@@ -27,20 +28,24 @@ return {
       labels = {service = "service", route = "route", consumer = "consumer"},
       note = "Kong 2 counts requests by consumer in a metric of its own: it can be selected, but not be grouped by",
       value = function(where, window, by)
-        return coalesce(
+        return total(
           rps(kong_http_requests_total{where}[window], by),
-          rps(kong_http_status{where}[window], by),
-          rps(kong_http_consumer_status{where}[window], by))
+          coalesce(
+            rps(kong_http_status{where}[window], by),
+            rps(kong_http_consumer_status{where}[window], by)))
       end,
     },
     error_ratio = {
       labels = {service = "service", route = "route", consumer = "consumer"},
       note = "codes 5xx, whether from the service or from Kong; 0 without requests",
       value = function(where, window, by)
-        return coalesce(
-          ratio(rps(kong_http_requests_total{where, code=re"5.."}[window], by), rps(kong_http_requests_total{where}[window], by), 0),
-          ratio(rps(kong_http_status{where, code=re"5.."}[window], by), rps(kong_http_status{where}[window], by), 0),
-          ratio(rps(kong_http_consumer_status{where, code=re"5.."}[window], by), rps(kong_http_consumer_status{where}[window], by), 0))
+        return ratio(
+          total(
+            rps(kong_http_requests_total{where, code=re"5.."}[window], by),
+            coalesce(
+              rps(kong_http_status{where, code=re"5.."}[window], by),
+              rps(kong_http_consumer_status{where, code=re"5.."}[window], by))),
+          metric.requests_per_second(where, window, by), 0)
       end,
     },
     latency_pXX_seconds = {
@@ -63,7 +68,7 @@ return {
     active_connections = {
       note = "of all listeners: the scrape and, since Kong 3, one connection of each worker are among them",
       value = function(where, window, by)
-        return coalesce(
+        return total(
           sum(kong_nginx_connections_total{where, state="active", subsystem="http"}, by),
           sum(kong_nginx_http_current_connections{where, state="active"}, by))
       end,

@@ -26,7 +26,7 @@ return {
     requests_per_second = {
       labels = {route = "http_route"},
       value = function(where, window, by)
-        return coalesce(
+        return total(
           rps(http_server_request_duration_seconds_count{where}[window], by),
           rps(http_server_duration_count{where}[window], by))
       end,
@@ -35,11 +35,11 @@ return {
       labels = {route = "http_route"},
       note = "codes 5xx; 0 without requests",
       value = function(where, window, by)
-        return coalesce(
-          ratio(rps(http_server_request_duration_seconds_count{where, http_response_status_code=re"5.."}[window], by),
-            rps(http_server_request_duration_seconds_count{where}[window], by), 0),
-          ratio(rps(http_server_duration_count{where, http_response_status_code=re"5.."}[window], by),
-            rps(http_server_duration_count{where}[window], by), 0))
+        return ratio(
+          total(
+            rps(http_server_request_duration_seconds_count{where, http_response_status_code=re"5.."}[window], by),
+            rps(http_server_duration_count{where, http_response_status_code=re"5.."}[window], by)),
+          metric.requests_per_second(where, window, by), 0)
       end,
     },
     latency_pXX_seconds = {

@@ -71,7 +71,7 @@ return {
       labels = {model = "requested_model", consumer = "team_alias"},
       note = "when a request ends",
       value = function(where, window, by)
-        return coalesce(
+        return total(
           rps(litellm_input_tokens_metric_total{where}[window], by),
           rps(litellm_input_tokens_total{where}[window], by))
       end,
@@ -80,7 +80,7 @@ return {
       labels = {model = "requested_model", consumer = "team_alias"},
       note = "when a request ends",
       value = function(where, window, by)
-        return coalesce(
+        return total(
           rps(litellm_output_tokens_metric_total{where}[window], by),
           rps(litellm_output_tokens_total{where}[window], by))
       end,
@@ -89,7 +89,7 @@ return {
       labels = {model = "requested_model", consumer = "team_alias"},
       note = "the sum of prompt and completion, when a request ends; older versions cannot select it by model",
       value = function(where, window, by)
-        return coalesce(
+        return total(
           rps(litellm_total_tokens_metric_total{where}[window], by),
           rps(litellm_total_tokens_total{where}[window], by))
       end,

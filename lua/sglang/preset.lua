@@ -10,6 +10,8 @@
 --  * Gauges are written at each prefill, at each 40th step of decoding (--decode-log-interval) and, without
 --    requests, each 30 s.
 --  * http_responses_total counts probes and the scrape itself, too, which are GET, and has no model.
+--  * Newer versions show num_requests_total beside the count of e2e_request_latency_seconds, which is all
+--    that older ones have: adding both up counts twice.
 --  * First versions write name for model_name. func_latency_seconds has a label name, too, which is that
 --    of a function.
 return {
@@ -30,7 +32,7 @@ return {
   metrics = {
     requests_per_second = {
       labels = {model = "model_name"},
-      note = "when a request ends; those that a client has broken off are among them",
+      note = "when a request ends; those that a client has broken off are among them. During an update from a version without num_requests_total only the newer servers count",
       value = function(where, window, by)
         return coalesce(
           rps(sglang:num_requests_total{where}[window], by),
@@ -57,10 +59,9 @@ return {
       labels = {model = "model_name"},
       note = "running and waiting, for a grammar to be compiled, too; where prefill is done elsewhere, the queues between both do not count",
       value = function(where, window, by)
-        return coalesce(
-          metric.running_requests(where, window, by) + metric.waiting_requests(where, window, by)
-            + sum(max(sglang:num_grammar_queue_reqs{where}, without("tp_rank", "pp_rank", "moe_ep_rank")), by),
-          metric.running_requests(where, window, by) + metric.waiting_requests(where, window, by))
+        return total(
+          metric.running_requests(where, window, by) + metric.waiting_requests(where, window, by),
+          sum(max(sglang:num_grammar_queue_reqs{where}, without("tp_rank", "pp_rank", "moe_ep_rank")), by))
       end,
     },
     queue_depth = {
@@ -110,7 +111,7 @@ return {
     running_requests = {
       labels = {model = "model_name"},
       value = function(where, window, by)
-        return coalesce(
+        return total(
           sum(max(sglang:num_running_reqs{where, priority=""}, without("tp_rank", "pp_rank", "moe_ep_rank")), by),
           sum(sglang:num_requests_running{where}, by))
       end,
@@ -118,7 +119,7 @@ return {
     waiting_requests = {
       labels = {model = "model_name"},
       value = function(where, window, by)
-        return coalesce(
+        return total(
           sum(max(sglang:num_queue_reqs{where, priority=""}, without("tp_rank", "pp_rank", "moe_ep_rank")), by),
           sum(sglang:num_requests_waiting{where}, by))
       end,

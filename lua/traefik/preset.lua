@@ -3,7 +3,8 @@
 -- Traps:
 --  * Entry points, routers and services count the same request: one of them is read. Routers are, where
 --    they are shown, because a request that is tried again counts twice at its service, and one that a
---    middleware refuses does not count there at all.
+--    middleware refuses does not count there at all. One target shows them at once, so that they must not
+--    be added up: while addRoutersLabels is turned on pod by pod, only those that show routers count.
 --  * The default histogram has the 4 buckets 0.1, 0.3, 1.2 and 5 s: percentiles are coarse, and 5 s at most.
 --  * open_connections are connections in Traefik 3, and requests in flight in Traefik 2.
 --  * Series of a removed service or router vanish.

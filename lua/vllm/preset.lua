@@ -32,7 +32,7 @@ return {
       labels = {model = "model_name"},
       note = "when a request ends; those that a client has broken off do not count",
       value = function(where, window, by)
-        return coalesce(
+        return total(
           rps(vllm:request_success_total{where, finished_reason=neq"abort"}[window], by),
           rps(ray_vllm_request_success_total{where, finished_reason=neq"abort"}[window], by),
           rps(ray_vllm:request_success_total{where, finished_reason=neq"abort"}[window], by))
@@ -64,10 +64,10 @@ return {
       labels = {model = "model_name"},
       note = "running and waiting, and with the engine V0 those that were swapped out",
       value = function(where, window, by)
-        return coalesce(
-          metric.running_requests(where, window, by) + metric.waiting_requests(where, window, by) + sum(vllm:num_requests_swapped{where}, by),
-          metric.running_requests(where, window, by) + metric.waiting_requests(where, window, by) + sum(ray_vllm:num_requests_swapped{where}, by),
-          metric.running_requests(where, window, by) + metric.waiting_requests(where, window, by))
+        return total(
+          metric.running_requests(where, window, by) + metric.waiting_requests(where, window, by),
+          sum(vllm:num_requests_swapped{where}, by),
+          sum(ray_vllm:num_requests_swapped{where}, by))
       end,
     },
     queue_depth = {
@@ -81,7 +81,7 @@ return {
       labels = {model = "model_name"},
       note = "those found in the prefix cache included",
       value = function(where, window, by)
-        return coalesce(
+        return total(
           rps(vllm:prompt_tokens_total{where}[window], by),
           rps(ray_vllm_prompt_tokens_total{where}[window], by),
           rps(ray_vllm:prompt_tokens_total{where}[window], by))
@@ -90,7 +90,7 @@ return {
     completion_tokens_per_second = {
       labels = {model = "model_name"},
       value = function(where, window, by)
-        return coalesce(
+        return total(
           rps(vllm:generation_tokens_total{where}[window], by),
           rps(ray_vllm_generation_tokens_total{where}[window], by),
           rps(ray_vllm:generation_tokens_total{where}[window], by))
@@ -135,7 +135,7 @@ return {
     running_requests = {
       labels = {model = "model_name"},
       value = function(where, window, by)
-        return coalesce(
+        return total(
           sum(vllm:num_requests_running{where}, by),
           sum(ray_vllm_num_requests_running{where}, by),
           sum(ray_vllm:num_requests_running{where}, by))
@@ -144,7 +144,7 @@ return {
     waiting_requests = {
       labels = {model = "model_name"},
       value = function(where, window, by)
-        return coalesce(
+        return total(
           sum(vllm:num_requests_waiting{where}, by),
           sum(ray_vllm_num_requests_waiting{where}, by),
           sum(ray_vllm:num_requests_waiting{where}, by))
