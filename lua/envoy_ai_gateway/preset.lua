@@ -35,7 +35,7 @@ return {
       labels = {service = "ai_backend", model = "gen_ai_request_model"},
       note = "requests for models, each try; the service is the backend, namespace/name, in newer versions",
       value = function(where, window, by)
-        return coalesce(
+        return total(
           rps(gen_ai_server_request_duration_seconds_count{where}[window], by),
           rps(gen_ai_server_request_duration_count{where}[window], by),
           rps(agentgateway_gen_ai_server_request_duration_count{where}[window], by))
@@ -55,7 +55,7 @@ return {
       labels = {service = "ai_backend", model = "gen_ai_request_model"},
       note = "cached ones included; all at once when a response ends",
       value = function(where, window, by)
-        return coalesce(
+        return total(
           rps(gen_ai_client_token_usage_token_sum{where, gen_ai_token_type="input"}[window], by),
           rps(gen_ai_client_token_usage_sum{where, gen_ai_token_type="input"}[window], by),
           rps(agentgateway_gen_ai_client_token_usage_sum{where, gen_ai_token_type="input"}[window], by))
@@ -65,7 +65,7 @@ return {
       labels = {service = "ai_backend", model = "gen_ai_request_model"},
       note = "all at once when a response ends",
       value = function(where, window, by)
-        return coalesce(
+        return total(
           rps(gen_ai_client_token_usage_token_sum{where, gen_ai_token_type="output"}[window], by),
           rps(gen_ai_client_token_usage_sum{where, gen_ai_token_type="output"}[window], by),
           rps(agentgateway_gen_ai_client_token_usage_sum{where, gen_ai_token_type="output"}[window], by))
@@ -75,7 +75,7 @@ return {
       labels = {service = "ai_backend", model = "gen_ai_request_model"},
       note = "the sum of both, all at once when a response ends",
       value = function(where, window, by)
-        return coalesce(
+        return total(
           rps(gen_ai_client_token_usage_token_sum{where, gen_ai_token_type=re"input|output"}[window], by),
           rps(gen_ai_client_token_usage_sum{where, gen_ai_token_type=re"input|output"}[window], by),
           rps(agentgateway_gen_ai_client_token_usage_sum{where, gen_ai_token_type=re"input|output"}[window], by))

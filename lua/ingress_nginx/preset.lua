@@ -66,7 +66,7 @@ return {
     active_connections = {
       note = "of all listeners: one of the controller's own is among them",
       value = function(where, window, by)
-        return coalesce(
+        return total(
           sum(nginx_ingress_controller_nginx_process_connections{where, state="active"}, by),
           sum(nginx_ingress_controller_nginx_process_connections_total{where, state="active"}, by))
       end,

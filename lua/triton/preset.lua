@@ -65,7 +65,7 @@ return {
       labels = {model = "model"},
       note = "of the backends TensorRT-LLM and vLLM",
       value = function(where, window, by)
-        return coalesce(
+        return total(
           rps(nv_llm_input_token_len_sum{where}[window], by),
           rps(vllm:prompt_tokens_total{where}[window], by))
       end,
@@ -74,7 +74,7 @@ return {
       labels = {model = "model"},
       note = "of the backends TensorRT-LLM and vLLM",
       value = function(where, window, by)
-        return coalesce(
+        return total(
           rps(nv_llm_output_token_len_sum{where}[window], by),
           rps(vllm:generation_tokens_total{where}[window], by))
       end,
