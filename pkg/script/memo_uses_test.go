@@ -122,7 +122,7 @@ func TestMemoChangesNothingOfUses(t *testing.T) {
 			env := edgeData()
 			env.Now += int64(round) * 1000
 			if round == 3 { // what a program remembers of labels follows the series
-				env.Data = memory(slices.Concat(env.Data.(memory)[1:], memory{newSeries(`edge_requests_total{pod="g0",code="200",svc="new",service="old",cluster="route/new/rule/0",peer="10.0.0.66:80"}`, counter(13, 0, 5)...)}))
+				env.Data = slices.Concat(env.Data.(memory)[1:], memory{newSeries(`edge_requests_total{pod="g0",code="200",svc="new",service="old",cluster="route/new/rule/0",peer="10.0.0.66:80"}`, counter(13, 0, 5)...)})
 			}
 			var want []string
 			byUse := map[string]string{}
