@@ -58,7 +58,7 @@ func TestQueuesAndServersReadWhatWasRecorded(t *testing.T) {
 			scrapes: []recordedScrape{{"0s", detailed, false}},
 			values: []recordedValue{
 				{"queue_depth, by: [queue]", "{labels: {queue: queue1}, value: 0}, {labels: {queue: queue2}, value: 1}, {labels: {queue: queue3}, value: 0}"},
-				{"in_flight_requests, labels: {service: /, queue: queue2}", "{value: 1}"},
+				{"in_flight_requests, labels: {service: /, queue: queue2}", "{value: 0}"},
 			},
 		},
 		{
@@ -66,7 +66,7 @@ func TestQueuesAndServersReadWhatWasRecorded(t *testing.T) {
 			scrapes: []recordedScrape{{"0s", perObject, false}},
 			values: []recordedValue{
 				{"queue_depth, by: [queue]", "{labels: {queue: queue1}, value: 0}, {labels: {queue: queue2}, value: 1}, {labels: {queue: queue3}, value: 0}"},
-				{"in_flight_requests, by: [service]", "{labels: {service: /}, value: 1}"},
+				{"in_flight_requests, by: [service]", "{labels: {service: /}, value: 0}"},
 				{"active_connections", "{value: 1}"},
 			},
 		},
@@ -83,7 +83,7 @@ func TestQueuesAndServersReadWhatWasRecorded(t *testing.T) {
 				{"queue_depth", "{value: 19}"},
 				{"queue_depth, by: [service]", "{labels: {service: /}, value: 7}, {labels: {service: config}, value: 2}, {labels: {service: myvhost}, value: 5}, {labels: {service: myothervhost}, value: 5}"},
 				{"queue_depth, labels: {queue: test1}", "{value: 3}"},
-				{"in_flight_requests, labels: {queue: aliveness-test}", "{value: 1}"},
+				{"in_flight_requests, labels: {queue: aliveness-test}", "{value: 0}"},
 			},
 		},
 	}

@@ -6,6 +6,7 @@
 --    asked for, under names of their own.
 --  * A queue of the same name may be in several virtual hosts: service is the virtual host.
 --  * A message that was delivered and not acknowledged is not ready: it comes back if its consumer dies.
+--    rabbitmq_queue_messages counts both.
 --  * Each node shows its own queues: all nodes are to be scraped.
 --  * rabbitmq_connections is the number of all connections of a node. The detailed page has it not.
 return {
@@ -33,11 +34,11 @@ return {
     },
     in_flight_requests = {
       labels = {queue = "queue", service = "vhost"},
-      note = "messages that are not done: those that wait, and those that a consumer has and has not acknowledged; service is the virtual host",
+      note = "messages that a consumer has and has not acknowledged; service is the virtual host",
       value = function(where, window, by)
         return coalesce(
-          sum(rabbitmq_detailed_queue_messages{where}, by),
-          sum(rabbitmq_queue_messages{where}, by))
+          sum(rabbitmq_detailed_queue_messages_unacked{where}, by),
+          sum(rabbitmq_queue_messages_unacked{where}, by))
       end,
     },
     queue_depth = {

@@ -21,25 +21,25 @@ return {
   port = 15672,
   path = "/api/queues",
   format = "Json",
-  params = {columns = {"name,vhost,messages,messages_ready"}},
+  params = {columns = {"name,vhost,messages_ready,messages_unacknowledged"}},
   json = {
     {
       each = "[*]",
       labels = {queue = "{.name}", vhost = "{.vhost}"},
       metrics = {
-        rabbitmq_management_queue_messages = ".messages",
         rabbitmq_management_queue_messages_ready = ".messages_ready",
+        rabbitmq_management_queue_messages_unacknowledged = ".messages_unacknowledged",
       },
     },
   },
-  signature = {"rabbitmq_management_queue_messages"},
+  signature = {"rabbitmq_management_queue_messages_ready"},
 
   metrics = {
     in_flight_requests = {
       labels = {queue = "queue", service = "vhost"},
-      note = "messages that are not done: those that wait, and those that a consumer has and has not acknowledged; service is the virtual host",
+      note = "messages that a consumer has and has not acknowledged; service is the virtual host",
       value = function(where, window, by)
-        return sum(max(rabbitmq_management_queue_messages{where}, by("queue", "vhost", "namespace", "source")), by)
+        return sum(max(rabbitmq_management_queue_messages_unacknowledged{where}, by("queue", "vhost", "namespace", "source")), by)
       end,
     },
     queue_depth = {
