@@ -7,6 +7,9 @@
 //	kong/testdata/     recordings that the tests read
 //	kong/README.md     written by `make generate`
 //
+// index.json, which `make generate` writes too, says of all of them what is to be
+// known before one is read.
+//
 // docs/presets.md tells how one is written.
 package lua
 
@@ -14,7 +17,8 @@ import "embed"
 
 //go:generate go run ../hack/presets
 
-// Presets holds the preset.lua of every gateway, each in its folder.
+// Presets holds the preset.lua of every gateway, each in its folder, and their
+// index.
 //
-//go:embed */preset.lua
+//go:embed */preset.lua index.json
 var Presets embed.FS

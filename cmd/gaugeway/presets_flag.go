@@ -14,7 +14,7 @@ func addPresetsFlag(f *pflag.FlagSet, dir *string) {
 }
 
 // loadPresets returns the presets of gaugeway and those of a folder, which may be
-// empty, and what is wrong with the latter.
+// empty, and what is wrong with the latter. Those of gaugeway are read on demand.
 func loadPresets(dir string) (*preset.Set, []config.Finding, error) {
-	return preset.LoadSet(lua.Presets, dir)
+	return preset.OpenSet(lua.Presets, dir)
 }

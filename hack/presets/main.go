@@ -1,5 +1,5 @@
 // Command presets writes what is to be read about presets from what they say:
-// lua/NAME/README.md of each, and docs/gateways.md with all of them. It runs in the
+// lua/NAME/README.md of each, lua/index.json and docs/gateways.md with all of them. It runs in the
 // folder lua.
 package main
 
@@ -42,6 +42,11 @@ func run(dir string) error {
 	for _, p := range set.All() {
 		errs = append(errs, write(filepath.Join(dir, p.Name, "README.md"), p.Readme()))
 	}
+	index, err := set.Index()
+	if err != nil {
+		return err
+	}
+	errs = append(errs, write(filepath.Join(dir, preset.IndexFile), index))
 	errs = append(errs, write(filepath.Join(dir, "..", "docs", "gateways.md"), head+set.Tables()))
 	return errors.Join(errs...)
 }

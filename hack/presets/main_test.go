@@ -24,7 +24,7 @@ func TestFilesAreUpToDate(t *testing.T) {
 	if err != nil || len(written) == 0 {
 		t.Fatalf("nothing was written: %v", err)
 	}
-	for _, path := range append(written, filepath.Join(dir, "docs", "gateways.md")) {
+	for _, path := range append(written, filepath.Join(dir, "lua", "index.json"), filepath.Join(dir, "docs", "gateways.md")) {
 		name, err := filepath.Rel(dir, path)
 		if err != nil {
 			t.Fatal(err)

@@ -136,12 +136,10 @@ func readPreset(folder, path, text string) (*Preset, *presetFile) {
 		}
 	}
 	p.check(root, folder, given)
-	slices.SortStableFunc(p.Metrics, func(a, b Metric) int { return order(a.Name) - order(b.Name) })
+	order := vocabulary.Names()
+	slices.SortStableFunc(p.Metrics, func(a, b Metric) int { return slices.Index(order, a.Name) - slices.Index(order, b.Name) })
 	return p, f
 }
-
-// order returns the place of a metric in the vocabulary.
-func order(name string) int { return slices.Index(vocabulary.Names(), name) }
 
 // read reads one field.
 func (p *Preset) read(m constant) {

@@ -61,8 +61,8 @@ func (g *Sighting) Unlike(p *Preset) string {
 	text := "does not look like " + p.Name
 	var names, looks []string
 	for _, like := range g.set.recognize(g.names) {
-		names = append(names, like.preset.Name)
-		looks = append(looks, fmt.Sprintf("%s (%s)", like.preset.Name, like.names[0]))
+		names = append(names, like.preset)
+		looks = append(looks, fmt.Sprintf("%s (%s)", like.preset, like.names[0]))
 	}
 	if len(names) == 0 {
 		return fmt.Sprintf("%s, which shows one of %s; compare the URL, the port and the path with what the gateway has", text, strings.Join(p.Signature, ", "))
@@ -77,14 +77,16 @@ func (g *Sighting) Looks() []*Preset {
 	defer g.mu.Unlock()
 	var out []*Preset
 	for _, like := range g.set.recognize(g.names) {
-		out = append(out, like.preset)
+		if p := g.set.Get(like.preset); p != nil {
+			out = append(out, p)
+		}
 	}
 	return out
 }
 
-// A likeness is a preset of which an endpoint shows names.
+// A likeness is the name of a preset, and names of it that an endpoint shows.
 type likeness struct {
-	preset *Preset
+	preset string
 	names  []string
 }
 
@@ -94,9 +96,9 @@ type likeness struct {
 // names.
 func (s *Set) recognize(names map[string]bool) []likeness {
 	var all []likeness
-	for _, p := range s.All() {
-		like := likeness{preset: p}
-		for _, name := range p.Signature {
+	for _, preset := range s.Names() {
+		like := likeness{preset: preset}
+		for _, name := range s.entries[preset].signature {
 			if names[name] {
 				like.names = append(like.names, name)
 			}
@@ -106,7 +108,7 @@ func (s *Set) recognize(names map[string]bool) []likeness {
 		}
 	}
 	specific := slices.DeleteFunc(slices.Clone(all), func(part likeness) bool {
-		return slices.ContainsFunc(all, func(whole likeness) bool { return s.embeds(whole.preset, part.preset.Name, 0) })
+		return slices.ContainsFunc(all, func(whole likeness) bool { return s.embeds(whole.preset, part.preset, 0) })
 	})
 	own := func(l likeness) bool {
 		return slices.ContainsFunc(l.names, func(name string) bool { return len(s.signatures[name]) == 1 })
@@ -119,26 +121,26 @@ func (s *Set) recognize(names map[string]bool) []likeness {
 		most = max(most, len(l.names))
 	}
 	specific = slices.DeleteFunc(specific, func(l likeness) bool { return len(l.names) < most })
-	slices.SortFunc(specific, func(a, b likeness) int { return cmp.Compare(a.preset.Name, b.preset.Name) })
+	slices.SortFunc(specific, func(a, b likeness) int { return cmp.Compare(a.preset, b.preset) })
 	return specific
 }
 
 // embeds reports whether a gateway contains another one, directly or not.
-func (s *Set) embeds(whole *Preset, part string, depth int) bool {
-	if whole == nil || depth > len(s.presets) {
+func (s *Set) embeds(whole, part string, depth int) bool {
+	if depth > len(s.entries) {
 		return false
 	}
-	return slices.ContainsFunc(whole.Embeds, func(name string) bool {
-		return name == part || s.embeds(s.presets[name], part, depth+1)
+	return slices.ContainsFunc(s.entries[whole].embeds, func(name string) bool {
+		return name == part || s.embeds(name, part, depth+1)
 	})
 }
 
 // sign notes by which names the presets are known.
 func (s *Set) sign() {
 	s.signatures = map[string][]string{}
-	for _, p := range s.All() {
-		for _, name := range p.Signature {
-			s.signatures[name] = append(s.signatures[name], p.Name)
+	for _, preset := range s.Names() {
+		for _, name := range s.entries[preset].signature {
+			s.signatures[name] = append(s.signatures[name], preset)
 		}
 	}
 }

@@ -21,24 +21,43 @@ const presetFileName = "preset.lua"
 // maxPresetBytes is the largest preset.lua that is read.
 const maxPresetBytes = 1 << 20
 
-// A Set holds the presets that there are. It is immutable; a nil Set has none.
+// A Set holds the presets that there are. Those that are read on demand are read
+// once. To its users it is immutable; a nil Set has none.
 type Set struct {
-	presets map[string]*Preset
+	entries map[string]entry
 	modules map[string]*script.Module
 	// signatures holds the presets that are known by a name.
 	signatures map[string][]string
 }
 
-// LoadSet reads the presets that are part of the program, and those of a folder,
-// which take the place of the former or come in addition; dir may be empty. Of
-// findings in the folder each costs its preset, and the one that is part of the
-// program stays in use. The error says that dir cannot be read or holds none.
+// An entry is what is known of a preset before it is read.
+type entry struct {
+	signature, embeds []string
+	// get returns the preset, or why it cannot be read.
+	get func() (*Preset, error)
+}
+
+// LoadSet reads and checks the presets that are part of the program, and those of
+// a folder, which take the place of the former or come in addition; dir may be
+// empty. Of findings in the folder each costs its preset, and the one that is part
+// of the program stays in use. The error says that dir cannot be read or holds
+// none. Programs use [OpenSet], which is cheaper.
 func LoadSet(embedded fs.FS, dir string) (*Set, []config.Finding, error) {
-	s := &Set{presets: map[string]*Preset{}, modules: map[string]*script.Module{}}
+	s := newSet()
 	findings, err := s.add(embedded, "lua", true)
 	if err != nil {
 		return nil, nil, err
 	}
+	return s.withFolder(dir, findings)
+}
+
+func newSet() *Set {
+	return &Set{entries: map[string]entry{}, modules: map[string]*script.Module{}}
+}
+
+// withFolder adds the presets of a folder, which may be empty, and ends the
+// making of a set.
+func (s *Set) withFolder(dir string, findings []config.Finding) (*Set, []config.Finding, error) {
 	if dir == "" {
 		s.sign()
 		return s, findings, nil
@@ -72,12 +91,18 @@ func (s *Set) add(fsys fs.FS, dir string, embedded bool) ([]config.Finding, erro
 			continue
 		}
 		p.Embedded = embedded
-		s.presets[p.Name], s.modules[p.Name] = p, p.Module
+		s.put(p)
 	}
 	if read == 0 && !embedded {
 		return nil, errors.New("there is no preset in it; a preset is a folder with " + presetFileName)
 	}
 	return findings, nil
+}
+
+// put adds a preset that was read, in the place of one of its name.
+func (s *Set) put(p *Preset) {
+	s.entries[p.Name] = entry{signature: p.Signature, embeds: p.Embeds, get: func() (*Preset, error) { return p, nil }}
+	s.modules[p.Name] = p.Module
 }
 
 // read reads one preset.
@@ -96,7 +121,7 @@ func (s *Set) read(fsys fs.FS, folder, file string, info fs.FileInfo) (*Preset, 
 
 // kept marks findings about a preset of which another version stays in use.
 func (s *Set) kept(name string, findings []config.Finding) []config.Finding {
-	if s.presets[name] != nil {
+	if _, ok := s.entries[name]; ok {
 		last := &findings[len(findings)-1]
 		last.Message += fmt.Sprintf(" (the preset %s that is part of gaugeway stays in use)", name)
 	}
@@ -115,16 +140,16 @@ func (s *Set) beside(dir string) (*Set, []config.Finding) {
 	if abs, err := filepath.Abs(dir); err == nil {
 		folder = abs
 	}
-	with := &Set{presets: map[string]*Preset{}, modules: map[string]*script.Module{}}
+	with := newSet()
 	if s != nil {
-		maps.Copy(with.presets, s.presets)
+		maps.Copy(with.entries, s.entries)
 		maps.Copy(with.modules, s.modules)
 	}
 	p, findings := with.read(os.DirFS(filepath.Dir(folder)), filepath.Base(folder), file, info)
 	if len(findings) > 0 {
 		return s, findings
 	}
-	with.presets[p.Name], with.modules[p.Name] = p, p.Module
+	with.put(p)
 	with.sign()
 	return with, nil
 }
@@ -134,7 +159,15 @@ func (s *Set) Get(name string) *Preset {
 	if s == nil {
 		return nil
 	}
-	return s.presets[name]
+	e, ok := s.entries[name]
+	if !ok {
+		return nil
+	}
+	p, err := e.get()
+	if err != nil {
+		return nil
+	}
+	return p
 }
 
 // Names returns the names of all presets, sorted.
@@ -142,14 +175,16 @@ func (s *Set) Names() []string {
 	if s == nil {
 		return nil
 	}
-	return slices.Sorted(maps.Keys(s.presets))
+	return slices.Sorted(maps.Keys(s.entries))
 }
 
-// All returns all presets, by name.
+// All returns all presets, by name. It reads those that were not read yet.
 func (s *Set) All() []*Preset {
 	var all []*Preset
 	for _, name := range s.Names() {
-		all = append(all, s.presets[name])
+		if p := s.Get(name); p != nil {
+			all = append(all, p)
+		}
 	}
 	return all
 }

@@ -148,7 +148,7 @@ func (x *expander) resembles(r reference) bool {
 	if _, ok := vocabulary.Lookup(r.metric); ok {
 		return true
 	}
-	for _, m := range x.modules {
+	for _, m := range x.modules { // those on demand have names of the vocabulary only
 		if _, ok := m.functions[r.metric]; ok || m.unavailable[r.metric] != "" {
 			return true
 		}
@@ -207,6 +207,11 @@ func (x *expander) function(r reference) *moduleFunction {
 			cure = "there are " + strings.Join(slices.Sorted(maps.Keys(x.modules)), ", ")
 		}
 		x.errorf(r.at, cure, "there is no preset %s", name)
+		return nil
+	}
+	m, err := m.there()
+	if err != nil {
+		x.errorf(r.at, "give one of this name in the folder of --presets", "the preset %s cannot be read: %s", name, err)
 		return nil
 	}
 	f, ok := m.functions[r.metric]

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/gaugeway/gaugeway/pkg/metric"
 	"github.com/gaugeway/gaugeway/pkg/script/syntax"
@@ -50,6 +51,38 @@ type Module struct {
 	functions   map[string]*moduleFunction
 	unavailable map[string]string
 	broken      map[string]bool // metrics whose mistakes are reported; none in what ParseModule returns
+
+	// read returns the module that this one stands for until it is used; nil for a
+	// module that is there.
+	read func() (*Module, error)
+}
+
+// ModuleOnDemand returns a module that is read when a program first uses one of
+// its functions. The name is that of the module which read returns. Its metrics,
+// and those that it says are unavailable, are all of the vocabulary: a name of no
+// module in a program is not compared with others of it. An error of read is a
+// mistake of the programs that use the module.
+//
+// Data, Metrics, Metric and Unavailable read it as well; without success they tell
+// of nothing.
+func ModuleOnDemand(name string, read func() (*Module, error)) *Module {
+	return &Module{name: name, read: sync.OnceValues(read)}
+}
+
+// there returns the module, read.
+func (m *Module) there() (*Module, error) {
+	if m.read == nil {
+		return m, nil
+	}
+	return m.read()
+}
+
+// orEmpty returns the module, read, or itself, which is empty.
+func (m *Module) orEmpty() *Module {
+	if of, err := m.there(); err == nil {
+		return of
+	}
+	return m
 }
 
 // A moduleFunction is a metric of a module.
@@ -94,10 +127,11 @@ func (m *Module) Name() string { return m.name }
 
 // Data returns everything that the module says, with positions. The caller must
 // not change it.
-func (m *Module) Data() *Constant { return &m.data }
+func (m *Module) Data() *Constant { return &m.orEmpty().data }
 
 // Metrics returns the metrics that the module offers, by name.
 func (m *Module) Metrics() []ModuleMetric {
+	m = m.orEmpty()
 	var out []ModuleMetric
 	for _, name := range slices.Sorted(maps.Keys(m.functions)) {
 		out = append(out, m.functions[name].info)
@@ -108,7 +142,7 @@ func (m *Module) Metrics() []ModuleMetric {
 // Metric returns a metric that the module offers, and false where it has none of
 // this name.
 func (m *Module) Metric(name string) (ModuleMetric, bool) {
-	f, ok := m.functions[name]
+	f, ok := m.orEmpty().functions[name]
 	if !ok {
 		return ModuleMetric{}, false
 	}
@@ -117,7 +151,7 @@ func (m *Module) Metric(name string) (ModuleMetric, bool) {
 
 // Unavailable returns why the module does not offer a metric and what can be
 // had instead; "" where it says nothing of it.
-func (m *Module) Unavailable(name string) string { return m.unavailable[name] }
+func (m *Module) Unavailable(name string) string { return m.orEmpty().unavailable[name] }
 
 // Bounds of a module.
 const (
