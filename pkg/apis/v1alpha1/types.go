@@ -113,7 +113,8 @@ type GatewaySourceSpec struct {
 	// the preset, or Auto.
 	Format Format `json:"format,omitempty"`
 	// ScrapeProtocols are the formats to ask for, the preferred one first. Default:
-	// OpenMetrics, then Prometheus text. PrometheusProto alone has native histograms.
+	// those of the preset, or OpenMetrics, then Prometheus text. PrometheusProto alone
+	// has native histograms.
 	//
 	// +kubebuilder:validation:MaxItems=5
 	// +listType=set
