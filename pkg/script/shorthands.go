@@ -27,7 +27,7 @@ func shorthandFunctions() []*builtin {
 					return 0, err
 				}
 				return m.aggregate(n, 2, r.node, m.keyOf("rps"), func(g promath.Grouping) (promath.Vector, error) {
-					v, err := m.coveredSum(&r, g, g)
+					v, err := m.coveredSum(&r, eachSeries, g, g)
 					return v.Vector, err
 				})
 			},
@@ -242,16 +242,44 @@ func (m *machine) sharedGroups(of *node, shape string, q float64, g promath.Grou
 	return groups, err
 }
 
+// An increaseKind says which series cover the same time.
+type increaseKind struct {
+	name    string
+	compute func(r *reading, of *[]int32) *promath.Covered
+}
+
+var (
+	eachSeries = increaseKind{"covered", func(r *reading, of *[]int32) *promath.Covered {
+		return promath.Increases(r.window(of))
+	}}
+	eachHistogram = increaseKind{"covered buckets", func(r *reading, of *[]int32) *promath.Covered {
+		return promath.BucketIncreases(r.window(of), r.histograms())
+	}}
+)
+
+// histograms returns the grouping of buckets that puts those together that are of
+// one histogram.
+func (r *reading) histograms() promath.Grouping {
+	g := promath.Grouping{Without: true, Labels: []string{labels.BucketLabel}}
+	if r.grouped != nil {
+		g.Known = func() promath.Groups {
+			of, groups := r.grouped.Groups(&r.Selector, g.Without, g.Labels)
+			return promath.Groups{Of: of, Labels: groups}
+		}
+	}
+	return g
+}
+
 // coveredSum sums what CoveredRate gives of the groups of whole.
-func (m *machine) coveredSum(r *reading, whole, g promath.Grouping) (vector, error) {
+func (m *machine) coveredSum(r *reading, kind increaseKind, whole, g promath.Grouping) (vector, error) {
 	type result struct {
 		*promath.Covered
 		of []int32
 	}
 	size := func(c result) int { return 2*heldSample*(1+c.Len()) + 4*len(c.of) }
-	covered, n, err := derive(m, r.node, m.keyOf("covered"), size, func() (result, error) {
+	covered, n, err := derive(m, r.node, m.keyOf(kind.name), size, func() (result, error) {
 		var of []int32
-		return result{promath.Increases(r.window(&of)), of}, nil
+		return result{kind.compute(r, &of), of}, nil
 	})
 	if err != nil {
 		return vector{}, err
@@ -294,7 +322,7 @@ func (m *machine) classicPercentiles(r *reading, q float64, g promath.Grouping) 
 	} else {
 		withLe.Labels = append([]string{labels.BucketLabel}, g.Labels...)
 	}
-	shared, err := m.coveredSum(r, whole, withLe)
+	shared, err := m.coveredSum(r, eachHistogram, whole, withLe)
 	if err != nil {
 		return nil, err
 	}
@@ -302,7 +330,7 @@ func (m *machine) classicPercentiles(r *reading, q float64, g promath.Grouping) 
 }
 
 func (m *machine) nativePercentiles(r *reading, q float64, g promath.Grouping) ([]percentileGroup, error) {
-	shared, err := m.coveredSum(r, g, g)
+	shared, err := m.coveredSum(r, eachSeries, g, g)
 	if err != nil {
 		return nil, err
 	}
