@@ -229,9 +229,9 @@ func sourceObject(name, format string, urls ...string) string {
 	return sourceWith(name, "format: "+format, urls...)
 }
 
-// sourceWith is a GatewaySource that is scraped every second, with one more line
-// of its spec.
-func sourceWith(name, line string, urls ...string) string {
+// sourceWith is a GatewaySource that is scraped every second, with more lines of
+// its spec.
+func sourceWith(name, lines string, urls ...string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `apiVersion: gaugeway.dev/v1alpha1
 kind: GatewaySource
@@ -242,7 +242,7 @@ spec:
   %s
   static:
     urls:
-`, name, namespace, line)
+`, name, namespace, lines)
 	for _, url := range urls {
 		fmt.Fprintf(&b, "    - %s\n", url)
 	}

@@ -115,6 +115,9 @@ func (r *rabbitmq) remove(queue string) {
 	}
 }
 
+// managementURL is where the management API is.
+func (r *rabbitmq) managementURL() string { return "http://" + address(r.managementPort) + "/api" }
+
 // managementClient keeps its connections, for one message after the other.
 var managementClient = &http.Client{Timeout: freshClient.Timeout}
 
@@ -124,7 +127,7 @@ func (r *rabbitmq) call(ctx context.Context, method, path string, body any) (str
 	if err != nil {
 		return "", err
 	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+address(r.managementPort)+"/api"+path, strings.NewReader(string(content)))
+	req, err := http.NewRequestWithContext(ctx, method, r.managementURL()+path, strings.NewReader(string(content)))
 	if err != nil {
 		return "", err
 	}

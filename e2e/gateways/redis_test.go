@@ -13,10 +13,10 @@ import (
 
 // redisPreset asks the exporter of Redis about the lists that it was told.
 var redisPreset = preset{
-	format: "Auto",
+	name: "redis",
 	questions: []question{
-		{metric: "queue_depth", labels: `queue="jobs"`, lua: `sum(redis_key_size{key="jobs"})`},
-		{metric: "queue_depth", by: "queue", lua: `label_replace(sum(redis_key_size, by("key")), "queue", "$1", "key", "(.*)")`},
+		{metric: "queue_depth", labels: "{queue: jobs}"},
+		{metric: "queue_depth", by: "queue"},
 	},
 }
 
