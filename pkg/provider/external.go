@@ -3,10 +3,13 @@ package provider
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"strings"
+	"sync/atomic"
 
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/metrics/pkg/apis/external_metrics"
 	"sigs.k8s.io/custom-metrics-apiserver/pkg/provider"
 
@@ -40,7 +43,7 @@ func (p *Provider) GetExternalMetric(_ context.Context, namespace string, select
 	}
 	items := c.external.items
 	if !everything(selector) {
-		items = selected(items, selector)
+		items = c.external.selected(selector)
 		if len(items) == 0 {
 			return nil, unavailable(entry, entry.External, unmatched(selector, c.external.items))
 		}
@@ -65,7 +68,13 @@ type externalItems struct {
 	items  []external_metrics.ExternalMetricValue
 	shown  []metric.Item // the same
 	reason string
+	// byLabel holds the indexes of the items by the values of the labels that
+	// selectors have asked for. It is replaced, and never changed.
+	byLabel atomic.Pointer[map[string]valueIndex]
 }
+
+// A valueIndex holds indexes of items by the value of a label.
+type valueIndex map[string][]int32
 
 // convertExternal makes the items of a result that has some.
 func convertExternal(e *metric.Entry, r *metric.Result) *externalItems {
@@ -113,14 +122,80 @@ func tooMuch(total float64) string {
 func everything(selector labels.Selector) bool { return selector == nil || selector.Empty() }
 
 // selected returns the items whose labels match, in a slice of its own.
-func selected(items []external_metrics.ExternalMetricValue, selector labels.Selector) []external_metrics.ExternalMetricValue {
+func (x *externalItems) selected(selector labels.Selector) []external_metrics.ExternalMetricValue {
 	var matching []external_metrics.ExternalMetricValue
-	for _, item := range items {
+	take := func(item *external_metrics.ExternalMetricValue) {
 		if selector.Matches(labels.Set(item.MetricLabels)) {
-			matching = append(matching, item)
+			matching = append(matching, *item)
 		}
 	}
+	if candidates, ok := x.candidates(selector); ok {
+		for _, i := range candidates {
+			take(&x.items[i])
+		}
+		return matching
+	}
+	for i := range x.items {
+		take(&x.items[i])
+	}
 	return matching
+}
+
+// Bounds of byLabel: fewer items are looked at one by one, and readers may ask by
+// any labels.
+const (
+	fewItems  = 16
+	maxLabels = 4
+)
+
+// candidates returns the items with a value that the selector demands, and
+// whether it demands one.
+func (x *externalItems) candidates(selector labels.Selector) ([]int32, bool) {
+	if len(x.items) < fewItems {
+		return nil, false
+	}
+	requirements, _ := selector.Requirements()
+	for i := range requirements {
+		r := &requirements[i]
+		switch r.Operator() {
+		case selection.Equals, selection.DoubleEquals, selection.In:
+		default:
+			continue
+		}
+		values := r.ValuesUnsorted()
+		if len(values) != 1 {
+			continue
+		}
+		if index := x.index(r.Key()); index != nil {
+			return index[values[0]], true
+		}
+	}
+	return nil, false
+}
+
+// index returns the items by the values of a label, nil where too many labels
+// were asked for. Two first readers may both make it, and one may be lost.
+func (x *externalItems) index(label string) valueIndex {
+	known := map[string]valueIndex{}
+	if p := x.byLabel.Load(); p != nil {
+		known = *p
+	}
+	if index, ok := known[label]; ok {
+		return index
+	}
+	if len(known) == maxLabels {
+		return nil
+	}
+	index := valueIndex{}
+	for i := range x.items {
+		if value, ok := x.items[i].MetricLabels[label]; ok {
+			index[value] = append(index[value], int32(i))
+		}
+	}
+	next := maps.Clone(known)
+	next[label] = index
+	x.byLabel.Store(&next)
+	return index
 }
 
 // unmatched says why a selector leaves no element, and the cure.

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -312,13 +313,59 @@ func TestListAllExternalMetrics(t *testing.T) {
 	f(serve(entry("shop", "rps"), entry("bank", "rps"), entry("bank", "p95"), entry("bank", "")), "p95", "rps")
 }
 
-func BenchmarkGetExternalMetric(b *testing.B) {
-	e := entry("shop", "p95", fresh(item(0.25, "service", "checkout")))
-	p := serve(e)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := p.GetExternalMetric(b.Context(), "shop", nil, provider.ExternalMetricInfo{Metric: "p95"}); err != nil {
-			b.Fatal(err)
+// TestSelectorsOfManyItems: of many items a selector gets what it would get of
+// each of them alone, whatever it asks by and however often.
+func TestSelectorsOfManyItems(t *testing.T) {
+	t.Parallel()
+	var items []metric.Item
+	var alone []*Provider
+	for i := range 40 {
+		one := item(float64(i), "pod", fmt.Sprintf("p%d", i), "zone", fmt.Sprintf("z%d", i%3))
+		if i%5 == 0 {
+			one = item(float64(i), "pod", fmt.Sprintf("p%d", i), "rack", "r")
+		}
+		items = append(items, one)
+		alone = append(alone, serve(entry("shop", "rps", fresh(one))))
+	}
+	p := serve(entry("shop", "rps", fresh(items...)))
+	for _, selector := range []string{
+		"pod=p7", "pod==p7", "pod in (p7)", "pod in (p7,p8)", "zone=z1", "zone!=z1", "zone=z1,pod!=p7", "zone=z1,pod in (p7,p10)", "zone=z9", "none=x",
+		"rack=r,zone=z1", "rack", "!rack", "a=b", "c=d", "zone=z2", "pod!=p1,zone=z1",
+	} {
+		var want []string
+		for i := range alone {
+			if got := get(alone[i], "shop", "rps", selector); !strings.HasPrefix(got, "ServiceUnavailable") {
+				want = append(want, got)
+			}
+		}
+		for range 2 {
+			got := get(p, "shop", "rps", selector)
+			if len(want) == 0 && strings.HasPrefix(got, "ServiceUnavailable") {
+				continue
+			}
+			if diff := cmp.Diff(strings.Join(want, "\n"), got); diff != "" {
+				t.Errorf("%s: -want +got:\n%s", selector, diff)
+			}
 		}
 	}
+}
+
+// BenchmarkGetExternalMetric reads a number, and one of 1,000 elements.
+func BenchmarkGetExternalMetric(b *testing.B) {
+	var items []metric.Item
+	for i := range 1000 {
+		items = append(items, item(0.25, "service", fmt.Sprintf("service-%d", i)))
+	}
+	read := func(b *testing.B, selector labels.Selector, items ...metric.Item) {
+		p := serve(entry("shop", "p95", fresh(items...)))
+		b.ReportAllocs()
+		for b.Loop() {
+			list, err := p.GetExternalMetric(b.Context(), "shop", selector, provider.ExternalMetricInfo{Metric: "p95"})
+			if err != nil || len(list.Items) != 1 {
+				b.Fatal(err, list)
+			}
+		}
+	}
+	b.Run("number", func(b *testing.B) { read(b, nil, item(0.25)) })
+	b.Run("selector", func(b *testing.B) { read(b, labels.SelectorFromSet(labels.Set{"service": "service-500"}), items...) })
 }

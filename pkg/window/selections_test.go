@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
 
@@ -219,4 +220,55 @@ func TestSelectionsAreLetGoOf(t *testing.T) {
 	if n := len(v.cache); n != 1 {
 		t.Errorf("%d selections are kept", n)
 	}
+}
+
+// BenchmarkFollow replaces one of 200 targets and brings 80 selections up to
+// date. It reports how many times longer it takes to find them anew, each for
+// itself.
+func BenchmarkFollow(b *testing.B) {
+	f := newFleet(fleetTargets)
+	f.fill(b)
+	shared := NewSelections(Covered, Part{Window: f.window})
+	views := make([]*View, len(f.wants))
+	for i := range views {
+		views[i] = shared.View()
+	}
+	at := int64(fleetScrapes) * fleetInterval
+	targets := make([]metric.Target, 0, fleetTargets)
+	for _, t := range f.window.listed {
+		targets = append(targets, t.Target)
+	}
+	table := &metric.Table{Series: f.series}
+	count := func(views []*View) time.Duration {
+		start := time.Now()
+		for i, v := range views {
+			v.Begin(at)
+			if n, _ := v.Count(&f.wants[i]); n < 5*(fleetTargets-1) {
+				b.Fatalf("%d series of %s", n, &f.wants[i])
+			}
+			v.End()
+		}
+		return time.Since(start)
+	}
+	count(views)
+	var following, anew time.Duration
+	for n := 0; b.Loop(); n++ {
+		b.StopTimer()
+		targets[n%len(targets)].ID = fmt.Sprint("replaced-", n)
+		targets[n%len(targets)].Labels = labels.FromStrings("pod", fmt.Sprint("kong-", n))
+		f.window.SetTargets(targets, at)
+		if err := f.window.Append(targets[n%len(targets)].ID, metric.Batch{Time: at, Table: table, IDs: f.ids, Values: f.values}); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		following += count(views)
+		b.StopTimer()
+		fresh := make([]*View, len(views))
+		for i := range fresh {
+			fresh[i] = NewView(Covered, Part{Window: f.window})
+		}
+		anew += count(fresh)
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(anew)/float64(following), "anew/followed")
 }

@@ -37,7 +37,9 @@ import (
 	openapiexternal "sigs.k8s.io/custom-metrics-apiserver/pkg/generated/openapi/externalmetrics"
 )
 
-func main() {
+func main() { os.Exit(run()) }
+
+func run() int {
 	var o options
 	flag.StringVar(&o.address, "address", "127.0.0.1:0", "where to listen")
 	flag.StringVar(&o.answers, "answers", "", "JSON file: the name of each metric and the ExternalMetricValueList that it answers")
@@ -47,10 +49,11 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	if err := o.run(ctx); err != nil {
+	if err := o.serve(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 // options are the command's flags.
@@ -58,8 +61,8 @@ type options struct {
 	address, answers, cert, key, token string
 }
 
-// run serves until ctx is done.
-func (o *options) run(ctx context.Context) error {
+// serve serves until ctx is done.
+func (o *options) serve(ctx context.Context) error {
 	provider, err := newConstant(o.answers)
 	if err != nil {
 		return err

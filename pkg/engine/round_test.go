@@ -1,0 +1,90 @@
+package engine
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
+	"github.com/gaugeway/gaugeway/pkg/metric"
+)
+
+// Two sources whose ticks evaluate the same metrics at the same time share what
+// these select, and disturb each other in nothing.
+func TestSourcesOfOneMetricTickAtOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	gateways := map[string]*gateway{"a": newGateway(t), "b": newGateway(t)}
+	for name, g := range gateways {
+		r.source(name, g.URL)
+	}
+	for i := range 4 {
+		r.metric(fmt.Sprint("both-", i), v1alpha1.TypeTotal, `sum(requests_total, by("code"))`, "a", "b")
+		r.metric(fmt.Sprint("rps-", i), v1alpha1.TypeTotal, `rps(requests_total{code="200"}["30s"])`, "a", "b")
+	}
+	r.apply()
+	for round := range 20 {
+		for name, g := range gateways {
+			body := fmt.Sprintf("requests_total{code=\"200\"} %d\n", 50*round)
+			if round%5 == len(name) { // a series comes and goes
+				body += "requests_total{code=\"500\"} 1\n"
+			}
+			g.say("%s", body)
+		}
+		var ticks sync.WaitGroup
+		for name := range gateways {
+			s := r.engine.sources[metric.Key{Namespace: "ns", Name: name}]
+			ticks.Go(func() { s.tick(t.Context(), r.clock.Now()) })
+		}
+		ticks.Wait()
+		r.tickBoth()
+		for i := range 4 {
+			if round > 0 {
+				r.expect(fmt.Sprint("rps-", i), "Fresh {}=20")
+			}
+		}
+		r.clock.Step(interval)
+	}
+}
+
+// tickBoth evaluates once more with what both sources have taken in.
+func (r *rig) tickBoth() {
+	for _, name := range []string{"a", "b"} {
+		s := r.engine.sources[metric.Key{Namespace: "ns", Name: name}]
+		s.evaluate(s.programs)
+	}
+}
+
+// All metrics of a tick are evaluated at one time, and what several of them need
+// is computed once.
+func TestATickIsOneTime(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	g := newGateway(t)
+	r.source("kong", g.URL)
+	for i := range 3 {
+		r.metric(fmt.Sprint("rps-", i), v1alpha1.TypeTotal, `rps(requests_total["30s"])`, "kong")
+		r.metric(fmt.Sprint("by-code-", i), v1alpha1.TypeTotal, `rps(requests_total["30s"], by("code"))`, "kong")
+	}
+	r.apply()
+	s := r.engine.sources[metric.Key{Namespace: "ns", Name: "kong"}]
+	before := 0
+	for round := range 5 {
+		g.say("requests_total{code=\"200\"} %d\n", 50*round)
+		r.tick("kong")
+		for i := range 3 {
+			if got, want := r.result(fmt.Sprint("by-code-", i)).Evaluated, r.result("rps-0").Evaluated; got != want {
+				t.Errorf("evaluated at %d and %d", got, want)
+			}
+		}
+		shared := 0
+		for _, m := range s.rounds.memos {
+			shared += m.Shared()
+		}
+		// Two of three times each sum was there, and for one of the two the rates.
+		if want := map[bool]int{true: 0, false: 5}[round == 0]; shared-before != want {
+			t.Errorf("round %d: %d values were shared, not %d", round, shared-before, want)
+		}
+		before = shared
+	}
+}
