@@ -81,21 +81,21 @@ func Increases(r Range) *Covered {
 
 // increases returns what Increases does. Starts are those of the window for each
 // series, nil where they are r.Start.
-func (x *coverage) increases(r *Range, starts []int64) *Covered {
+func (c *coverage) increases(r *Range, starts []int64) *Covered {
 	room := spanRooms.Get().(*[]span)
 	defer spanRooms.Put(room)
 	spans := slices.Grow((*room)[:0], len(r.Series))
-	c := &Covered{start: r.Start, bare: r.Of != nil, values: make(Vector, 0, len(r.Series))}
+	out := &Covered{start: r.Start, bare: r.Of != nil, values: make(Vector, 0, len(r.Series))}
 	of := make([]int32, 0, len(r.Series))
 	partial := false
-	moved := x.window
+	moved := c.window
 	for i := range r.Series {
-		w := &x.window
+		w := &c.window
 		if starts != nil && starts[i] > r.Start {
 			moved = window{start: starts[i], end: r.End}
 			w = &moved
 		}
-		known, ok := x.span(&r.Series[i], w)
+		known, ok := c.span(&r.Series[i], w)
 		if !ok {
 			continue
 		}
@@ -105,7 +105,7 @@ func (x *coverage) increases(r *Range, starts []int64) *Covered {
 		}
 		known.unknown = known.unknown || w == &moved
 		s.Labels = r.Series[i].Labels
-		c.values = append(c.values, s)
+		out.values = append(out.values, s)
 		of = append(of, int32(i))
 		spans = append(spans, known.span)
 		partial = partial || known.gone || known.begin > r.Start
@@ -115,14 +115,14 @@ func (x *coverage) increases(r *Range, starts []int64) *Covered {
 	}
 	*room = spans
 	if partial {
-		*room, c.spans = nil, spans
-		return c
+		*room, out.spans = nil, spans
+		return out
 	}
 	for i := range spans {
-		c.values[i].divide(spans[i].seconds())
+		out.values[i].divide(spans[i].seconds())
 	}
-	c.values, c.err = c.stripped(c.values)
-	return c
+	out.values, out.err = out.stripped(out.values)
+	return out
 }
 
 // Partial reports whether a target was not there during all of the window, so

@@ -54,8 +54,11 @@ func (c *coverage) starts(histograms Grouping) []int64 {
 		}
 	}
 	for i := range begins {
-		if len(c.series[i].T) > 0 {
-			begins[i] = start[targetHistogram{&c.series[i].T[0], of[i]}]
+		if len(c.series[i].T) == 0 {
+			continue
+		}
+		if at, ok := start[targetHistogram{&c.series[i].T[0], of[i]}]; ok {
+			begins[i] = at
 		}
 	}
 	return begins
