@@ -404,8 +404,13 @@ func (e *Engine) past(namespace string) *window.Window {
 	return w
 }
 
+// readyTicks is how many ticks each source has tried before a replica is ready.
+// After the first a rate has no answer yet, and a replica that is asked all the
+// same would fail an autoscaler that another one could serve.
+const readyTicks = 2
+
 // Ready returns nil once the configuration is applied and every source has
-// tried one tick, or 30 s after the start.
+// tried two ticks, or 30 s after the start.
 func (e *Engine) Ready() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -417,13 +422,13 @@ func (e *Engine) Ready() error {
 	}
 	var waiting []string
 	for key, s := range e.sources {
-		if s.lastTick.Load() == 0 {
+		if s.ticks.Load() < readyTicks {
 			waiting = append(waiting, key.String())
 		}
 	}
 	if len(waiting) > 0 {
 		slices.Sort(waiting)
-		return fmt.Errorf("waiting for the first scrape of %s", strings.Join(waiting, ", "))
+		return fmt.Errorf("waiting for the first %d scrapes of %s", readyTicks, strings.Join(waiting, ", "))
 	}
 	return nil
 }

@@ -36,6 +36,7 @@ type source struct {
 
 	gone     atomic.Bool  // ended by Apply
 	lastTick atomic.Int64 // ms; 0 before the first
+	ticks    atomic.Int64 // tried since the start
 	interval atomic.Int64 // ns
 	wake     chan struct{}
 
@@ -304,6 +305,7 @@ func (e panicError) Error() string {
 // observe records the tick.
 func (s *source) observe(at time.Time) {
 	s.lastTick.Store(at.UnixMilli())
+	s.ticks.Add(1)
 	m := s.engine.metrics
 	m.ticks.WithLabelValues(s.key.Namespace, s.key.Name).Inc()
 	m.tickSeconds.WithLabelValues(s.key.Namespace, s.key.Name).Observe(s.engine.clock.Since(at).Seconds())
