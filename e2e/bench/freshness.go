@@ -71,14 +71,14 @@ func (b *bench) delaysOf(ctx context.Context, shape load.Shape, hanging bool) ([
 	if err != nil {
 		return nil, err
 	}
+	before, err := g.troubles(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if err := pause(ctx, 12*time.Second, targets, g.program); err != nil {
 		return nil, err
 	}
 	if err := verify(ctx, g); err != nil {
-		return nil, err
-	}
-	before, err := g.troubles(ctx)
-	if err != nil {
 		return nil, err
 	}
 	seen, err := watch(ctx, g, o.Start, b.lasting(20*time.Second))

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -89,42 +88,39 @@ func (g *gaugeway) connect(ctx context.Context, kubeconfig string) error {
 	return err
 }
 
-// own adds up the series of one of gaugeway's own metrics; 0 where there is none.
-func (g *gaugeway) own(ctx context.Context, name string) (float64, error) {
+// own adds up the series of some of gaugeway's own metrics; 0 where there is
+// none. With many metrics the answer is long: not to be asked for while
+// gaugeway is measured, nor just before.
+func (g *gaugeway) own(ctx context.Context, names ...string) (map[string]float64, error) {
 	body, err := g.get(ctx, "/metrics")
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	sum := 0.0
-	for lines := bufio.NewScanner(strings.NewReader(string(body))); lines.Scan(); {
-		rest, ok := strings.CutPrefix(lines.Text(), name)
-		if !ok || rest == "" || rest[0] != '{' && rest[0] != ' ' {
+	return sums(string(body), names)
+}
+
+// sums adds up the values of the series of some metrics in an exposition.
+func sums(exposition string, names []string) (map[string]float64, error) {
+	found := make(map[string]float64, len(names))
+	for line := range strings.Lines(exposition) {
+		name := line[:max(strings.IndexAny(line, "{ "), 0)]
+		if !slices.Contains(names, name) {
 			continue
 		}
-		v, err := strconv.ParseFloat(rest[strings.LastIndexByte(rest, ' ')+1:], 64)
+		v, err := strconv.ParseFloat(strings.TrimSpace(line[strings.LastIndexByte(line, ' ')+1:]), 64)
 		if err != nil {
-			return 0, fmt.Errorf("%s: %w", name, err)
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		sum += v
+		found[name] += v
 	}
-	return sum, nil
+	return found, nil
 }
 
 // troubles counts what would make a measurement worthless: failed scrapes and
 // evaluations, or ticks that were left out.
 func (g *gaugeway) troubles(ctx context.Context) (map[string]float64, error) {
-	found := map[string]float64{}
-	for _, name := range []string{
-		"gaugeway_scrape_failures_total", "gaugeway_scrapes_skipped_total", "gaugeway_ticks_skipped_total",
-		"gaugeway_evaluation_failures_total", "gaugeway_dropped_lines_total",
-	} {
-		n, err := g.own(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		found[name] = n
-	}
-	return found, nil
+	return g.own(ctx, "gaugeway_scrape_failures_total", "gaugeway_scrapes_skipped_total", "gaugeway_ticks_skipped_total",
+		"gaugeway_evaluation_failures_total", "gaugeway_dropped_lines_total")
 }
 
 // sound says that there were no further troubles since some were counted. The

@@ -65,15 +65,15 @@ func (b *bench) consumption(ctx context.Context, shape load.Shape, metrics []gau
 	if err != nil {
 		return consumption{}, err
 	}
+	before, err := g.troubles(ctx)
+	if err != nil {
+		return consumption{}, err
+	}
 	// The longest window is 20 s.
 	if err := pause(ctx, 20*time.Second, targets, g.program); err != nil {
 		return consumption{}, err
 	}
 	if err := verify(ctx, g); err != nil {
-		return consumption{}, err
-	}
-	before, err := g.troubles(ctx)
-	if err != nil {
 		return consumption{}, err
 	}
 	cpu, err := cores(ctx, interval, max(int(b.lasting(20*time.Second)/interval), 1), g.program)
@@ -83,7 +83,8 @@ func (b *bench) consumption(ctx context.Context, shape load.Shape, metrics []gau
 	if err := g.sound(ctx, before); err != nil {
 		return consumption{}, err
 	}
-	live, err := g.own(ctx, "go_gc_heap_live_bytes")
+	const heap = "go_gc_heap_live_bytes"
+	own, err := g.own(ctx, heap)
 	if err != nil {
 		return consumption{}, err
 	}
@@ -92,7 +93,7 @@ func (b *bench) consumption(ctx context.Context, shape load.Shape, metrics []gau
 		return consumption{}, err
 	}
 	err = b.profile(ctx, g, fmt.Sprintf("%d-targets-%d-metrics", shape.Targets, len(metrics)))
-	return consumption{cores: cpu[0], live: live, resident: m.resident}, err
+	return consumption{cores: cpu[0], live: own[heap], resident: m.resident}, err
 }
 
 // growthRows compare the cost of a unit among the first and among the last.

@@ -50,13 +50,25 @@ func commit() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.Command("git", "describe", "--tags", "--always", "--dirty")
-	cmd.Dir = root
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("git describe: %w", err)
+	git := func(args ...string) (string, error) {
+		cmd := exec.Command("git", args...)
+		cmd.Dir = root
+		out, err := cmd.Output()
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", strings.Join(cmd.Args, " "), err)
+		}
+		return strings.TrimSpace(string(out)), nil
 	}
-	return strings.TrimSpace(string(out)), nil
+	name, err := git("describe", "--tags", "--always")
+	if err != nil {
+		return "", err
+	}
+	// What an earlier line has written does not make it another program.
+	changed, err := git("status", "--porcelain", "--", ".", ":!docs/performance.md")
+	if changed != "" {
+		name += "-dirty"
+	}
+	return name, err
 }
 
 // documentPath is where the results are kept.

@@ -51,11 +51,11 @@ func (b *bench) readsOf(ctx context.Context, metrics int) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := pause(ctx, 12*time.Second, targets, g.program); err != nil {
-		return nil, err
-	}
 	before, err := g.troubles(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := pause(ctx, 12*time.Second, targets, g.program); err != nil {
 		return nil, err
 	}
 	answers := map[string]*v1beta1.ExternalMetricValueList{}
