@@ -14,7 +14,7 @@ TOOL := $(GO) tool -modfile=tools/go.mod
 # The end-to-end tests are a module of their own. RUN names one scenario of them.
 RUN ?=
 
-MODULES := . tools e2e e2e/etcd e2e/bench/floor
+MODULES := . tools e2e e2e/etcd e2e/caddy e2e/bench/floor
 
 .DEFAULT_GOAL := build
 .PHONY: help build demo test e2e bench bench-docs bench-go fuzz lint fmt generate verify verify-vet verify-fmt \
@@ -37,7 +37,7 @@ e2e: test-deps ## run the end-to-end tests, as root; RUN=name runs one scenario
 	$(GO) -C e2e run ./cmd/prepare
 ifeq ($(RUN),)
 	$(GO) -C e2e test -count=1 ./bench/...
-	$(GO) -C e2e test -count=1 -timeout 10m ./gateways
+	$(GO) -C e2e test -count=1 -timeout 10m -parallel 6 ./gateways
 endif
 	$(GO) -C e2e test -v -count=1 -timeout 20m -parallel 4 $(if $(RUN),-run 'TestScenarios/^$(RUN)$$') ./scenarios
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Makes sure that what the tests need beside Go is installed: nginx with its Lua
-# module and HAProxy as real gateways, iproute2 for the networks of pods, a C
-# compiler for the race detector, make and git. With the argument bench also
-# Prometheus, which the benchmarks compare with.
+# module and HAProxy as real gateways, Redis with its exporter and RabbitMQ as real
+# queues, iproute2 for the networks of pods, a C compiler for the race detector,
+# make and git. With the argument bench also Prometheus, which the benchmarks
+# compare with.
 #
 # Where something is missing: as root on Debian or Ubuntu it is installed,
 # anywhere else the script says what to install and fails. Nothing is skipped.
@@ -22,6 +23,9 @@ missing() {
 	command -v ip >/dev/null || echo iproute2
 	command -v haproxy >/dev/null || echo haproxy
 	command -v nginx >/dev/null || echo nginx
+	command -v redis-server >/dev/null || echo redis-server
+	command -v prometheus-redis-exporter >/dev/null || echo prometheus-redis-exporter
+	command -v rabbitmq-server >/dev/null || echo rabbitmq-server
 	[ -e "${NGINX_MODULES_DIR:-/usr/lib/nginx/modules}/ngx_http_lua_module.so" ] || echo libnginx-mod-http-lua
 	[ "$wanted" != bench ] || command -v prometheus >/dev/null || echo prometheus
 }
@@ -35,8 +39,7 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
 	exit 1
 fi
 
-# The tests start nginx and Prometheus themselves: keep the packages from
-# starting their services.
+# The tests start all of it themselves: keep the packages from starting services.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
 	printf '#!/bin/sh\nexit 101\n' >"$policy"

@@ -3,18 +3,21 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
 	"github.com/gaugeway/gaugeway/pkg/config"
+	"github.com/gaugeway/gaugeway/pkg/preset"
 	"github.com/gaugeway/gaugeway/pkg/script"
 )
 
 type checkOptions struct {
 	hpa      bool
 	replicas int
+	presets  string
 	limits   script.Limits
 }
 
@@ -45,18 +48,23 @@ something is, and with 2 if the folder cannot be read or holds no object.`,
 	f := cmd.Flags()
 	f.BoolVar(&o.hpa, "hpa", false, "print for each valid metric what to write under spec.metrics of an HPA, and all else to standard error")
 	f.IntVar(&o.replicas, "replicas", 2, "how many replicas of gaugeway are to serve: each remembers by itself")
+	addPresetsFlag(f, &o.presets)
 	addLimitFlags(f, &o.limits)
 	return cmd
 }
 
 func (o *checkOptions) run(dir string, out, errOut io.Writer) error {
-	objects, err := config.Read(dir)
+	presets, findings, err := loadPresets(o.presets)
 	if err != nil {
 		return exitError{code: exitFailed, err: err}
 	}
-	snapshot, findings := config.Merge(nil, objects, o.check())
-	wanting, scaling := autoscalerFindings(objects.Autoscalers, snapshot.Metrics)
-	findings = append(findings, wanting...)
+	objects, err := config.Read(dir, presets)
+	if err != nil {
+		return exitError{code: exitFailed, err: err}
+	}
+	snapshot, found := config.Merge(nil, objects, o.check(presets))
+	wanting, scaling := autoscalerFindings(objects.Autoscalers, snapshot, presets)
+	findings = slices.Concat(findings, found, wanting)
 	if len(snapshot.Sources)+len(snapshot.Metrics)+len(findings)+len(objects.Autoscalers) == 0 {
 		return exitError{code: exitFailed, err: fmt.Errorf("nothing to check in %s: no .yaml or .yml file in it holds an object", dir)}
 	}
@@ -106,11 +114,11 @@ func served(m *v1alpha1.GatewayMetric) []string {
 }
 
 // check is that of serve, with what matters where several replicas serve.
-func (o *checkOptions) check() config.Check {
-	compile := compileCheck(o.limits)
+func (o *checkOptions) check(presets *preset.Set) config.Check {
+	compile := compileCheck(o.limits, presets)
 	return func(m *config.Metric, sources []*config.Source) []config.Finding {
 		findings := compile(m, sources)
-		program, err := script.Compile(m.Spec.Lua, script.Options{Name: m.Name, Limits: o.limits})
+		program, err := compileMetric(m, sources, o.limits, presets)
 		if err != nil {
 			return findings // which say so
 		}

@@ -12,15 +12,21 @@ import (
 	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
 	"github.com/gaugeway/gaugeway/pkg/config"
 	"github.com/gaugeway/gaugeway/pkg/doctor"
+	"github.com/gaugeway/gaugeway/pkg/preset"
 )
 
 // autoscalerFindings holds the HorizontalPodAutoscalers of a folder against its
 // metrics, by the rules of gaugeway doctor. It also returns, for each one that
 // is as it should be, what it scales on.
-func autoscalerFindings(documents []config.Autoscaler, metrics []*config.Metric) (findings []config.Finding, ok []string) {
-	declared := make([]v1alpha1.GatewayMetric, len(metrics))
-	for i, m := range metrics {
+func autoscalerFindings(documents []config.Autoscaler, snapshot *config.Snapshot, presets *preset.Set) (findings []config.Finding, ok []string) {
+	declared := make([]v1alpha1.GatewayMetric, len(snapshot.Metrics))
+	for i, m := range snapshot.Metrics {
 		declared[i] = *m.GatewayMetric
+	}
+	// A metric that is not declared here may be another adapter's.
+	o := doctor.AutoscalerOptions{External: doctor.Warning, Custom: doctor.Warning, Modules: presets.Modules()}
+	for _, s := range snapshot.Sources {
+		o.Sources = append(o.Sources, *s.GatewaySource)
 	}
 	for _, d := range documents {
 		h, finding := decodeAutoscaler(d)
@@ -28,8 +34,7 @@ func autoscalerFindings(documents []config.Autoscaler, metrics []*config.Metric)
 			findings = append(findings, *finding)
 			continue
 		}
-		// A metric that is not declared here may be another adapter's.
-		for _, c := range doctor.CheckAutoscalers([]autoscalingv2.HorizontalPodAutoscaler{*h}, declared, doctor.AutoscalerOptions{External: doctor.Warning, Custom: doctor.Warning}) {
+		for _, c := range doctor.CheckAutoscalers([]autoscalingv2.HorizontalPodAutoscaler{*h}, declared, o) {
 			if c.Level == doctor.OK {
 				ok = append(ok, c.Object+": ok, "+c.Message)
 				continue

@@ -27,6 +27,8 @@ func TestCheckCommand(t *testing.T) {
 		{"warnings", []string{"testdata/check/warnings"}},
 		{"warnings-one-replica", []string{"testdata/check/warnings", "--replicas", "1"}},
 		{"autoscalers", []string{"testdata/check/autoscalers"}},
+		{"presets", []string{"testdata/check/presets"}},
+		{"presets-wrong", []string{"testdata/check/presets-wrong"}},
 		{"empty", []string{"testdata/check/empty"}},
 		{"none", []string{"testdata/check/none"}},
 		{"file", []string{"testdata/check/clean/kong.yaml"}},

@@ -248,6 +248,10 @@ func (m *member) control(e *engine.Engine, board *metric.Board, registry prometh
 			s, ok := e.Source(key)
 			return s.Covered, s.Expected, s.Failures, ok
 		},
+		Doubts: func(key metric.Key) []string {
+			s, _ := e.Source(key)
+			return s.Doubts
+		},
 		Registry: registry,
 		Clock:    clock.RealClock{},
 		Logger:   m.log.WithName("leader"),
@@ -261,10 +265,11 @@ func (m *member) control(e *engine.Engine, board *metric.Board, registry prometh
 }
 
 // follow calls onChange with the objects of the cluster, now and when they change.
-func (m *member) follow(ctx context.Context, check config.Check, onChange func(*config.Snapshot, []config.Finding)) error {
+func (m *member) follow(ctx context.Context, presets config.Presets, check config.Check, onChange func(*config.Snapshot, []config.Finding)) error {
 	c := config.Cluster{
 		Cache:       m.objects,
 		Check:       check,
+		Presets:     presets,
 		AllowStatic: m.options.allowStatic,
 		OnChange:    onChange,
 		Quiet:       100 * time.Millisecond,

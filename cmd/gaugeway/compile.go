@@ -3,24 +3,34 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
 
 	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
 	"github.com/gaugeway/gaugeway/pkg/config"
+	"github.com/gaugeway/gaugeway/pkg/metric"
+	"github.com/gaugeway/gaugeway/pkg/preset"
 	"github.com/gaugeway/gaugeway/pkg/script"
+	"github.com/gaugeway/gaugeway/pkg/vocabulary"
 )
 
-// compileCheck returns the check of a configuration's metrics: their Lua
-// compiles under the limits, and their windows fit their sources.
-func compileCheck(limits script.Limits) config.Check {
+// compileCheck returns the check of a configuration's metrics: their expressions
+// compile under the limits, their windows fit their sources, and their sources
+// name presets that have what the metrics ask for.
+func compileCheck(limits script.Limits, presets *preset.Set) config.Check {
 	return func(m *config.Metric, sources []*config.Source) []config.Finding {
-		program, err := script.Compile(m.Spec.Lua, script.Options{Name: m.Name, Limits: limits})
+		if found := gatewayFindings(m, sources); len(found) > 0 {
+			return found
+		}
+		program, err := compileMetric(m, sources, limits, presets)
 		if err != nil {
 			return compileFindings(m, err)
 		}
 		findings := windowFindings(m, program, sources)
+		findings = append(findings, typeFindings(m, program)...)
 		for _, w := range program.Warnings() {
 			findings = append(findings, warning(m.LuaFinding(w.Line, w.Column, w.Message, w.Cure)))
 		}
@@ -86,4 +96,53 @@ func sumFindings(m *config.Metric, program *script.Program) []config.Finding {
 func warning(f config.Finding) config.Finding {
 	f.Warning = true
 	return f
+}
+
+// compileMetric compiles the expression of a metric with the presets, of which
+// `gateway` is the one that all its sources name.
+func compileMetric(m *config.Metric, sources []*config.Source, limits script.Limits, presets *preset.Set) (*script.Program, error) {
+	return script.Compile(m.Spec.Expression(), script.Options{
+		Name: m.Name, Limits: limits, Modules: presets.Modules(), Gateway: config.PresetOf(sources),
+	})
+}
+
+// gatewayFindings says why it is not known which gateway's metric spec.preset
+// asks for.
+func gatewayFindings(m *config.Metric, sources []*config.Source) []config.Finding {
+	if m.Spec.Preset == nil || config.PresetOf(sources) != "" {
+		return nil
+	}
+	var named []string
+	for _, s := range sources {
+		if s.Spec.Preset == "" {
+			return []config.Finding{m.Finding("spec.preset",
+				fmt.Sprintf("it is not known which gateway is meant: source %s/%s names no preset", s.Namespace, s.Name),
+				"write spec.preset in the GatewaySource, such as kong")}
+		}
+		named = append(named, fmt.Sprintf("%s/%s is %s", s.Namespace, s.Name, s.Spec.Preset))
+	}
+	return []config.Finding{m.Finding("spec.preset",
+		"its sources are different gateways: "+strings.Join(named, ", "),
+		"make a metric of each, or write lua: with each preset by its name")}
+}
+
+// typeFindings warns of levels, such as percentiles, that are declared a Total:
+// they would be scaled up where targets are silent. It is said where all that
+// the expression reads is what presets call levels.
+func typeFindings(m *config.Metric, program *script.Program) []config.Finding {
+	uses, wants := program.Uses(), program.Wants()
+	if m.Spec.Type != v1alpha1.TypeTotal || len(uses) == 0 || slices.ContainsFunc(wants, func(sel metric.Selector) bool {
+		_, ok := program.UseOf(&sel)
+		return !ok
+	}) {
+		return nil
+	}
+	for _, u := range uses {
+		if known, _ := vocabulary.Lookup(u.Metric); known.Type != vocabulary.Level {
+			return nil
+		}
+	}
+	return []config.Finding{warning(m.Finding("spec.type",
+		fmt.Sprintf("%s does not add up over targets, and a Total is scaled up where some are silent", uses[0].Name),
+		"write type: Level"))}
 }

@@ -58,7 +58,7 @@ func exampleData(page string) (*preset.Case, error) {
 	if block == nil {
 		return nil, errors.New("the guide has no block of yaml with the data of its examples")
 	}
-	file, findings := preset.Parse("lua.md", []byte(block[1]))
+	file, findings := preset.Parse("lua.md", []byte(block[1]), nil)
 	if len(findings) > 0 {
 		return nil, errors.New(findings[0].String())
 	}

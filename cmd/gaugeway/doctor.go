@@ -87,6 +87,11 @@ func (o *doctorOptions) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	presets, _, err := loadPresets("")
+	if err != nil {
+		return err
+	}
+	cluster.Modules = presets.Modules()
 	cluster.Namespace, cluster.InstallNamespace, cluster.Service = o.namespace, o.install, o.service
 	return o.report(ctx, out, cluster)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -17,9 +18,11 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/spf13/cobra"
 
+	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
 	"github.com/gaugeway/gaugeway/pkg/convert"
 	"github.com/gaugeway/gaugeway/pkg/exposition"
 	"github.com/gaugeway/gaugeway/pkg/metric"
+	"github.com/gaugeway/gaugeway/pkg/preset"
 	"github.com/gaugeway/gaugeway/pkg/scrape"
 	"github.com/gaugeway/gaugeway/pkg/script"
 	"github.com/gaugeway/gaugeway/pkg/window"
@@ -31,6 +34,8 @@ type evalOptions struct {
 	files       []string
 	urls        []string
 	format      string
+	preset      string
+	presetsDir  string
 	watch       bool
 	interval    time.Duration
 	timeout     time.Duration
@@ -54,6 +59,7 @@ the time at which it was recorded, or --watch an endpoint. The expression is
 evaluated at the time of the last scrape.`,
 		Example: `  gaugeway eval --url http://127.0.0.1:8100/metrics -e 'sum(kong_nginx_connections_total{state="active"})'
   gaugeway eval --url http://127.0.0.1:8100/metrics --watch -e 'p95(kong_request_latency_ms["1m"])'
+  gaugeway eval --preset kong --url http://127.0.0.1:8100 --watch -e 'gateway.requests_per_second{service="checkout"}'
   gaugeway eval --file t0.prom@1795307373 --file t1.prom@1795307393 -e 'rps(kong_http_requests_total["1m"])'`,
 		Args: noArguments("the expression goes behind -e, in quotes"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -68,7 +74,9 @@ evaluated at the time of the last scrape.`,
 	f.StringVarP(&o.programFile, "program", "f", "", "a file with the program")
 	f.StringArrayVar(&o.files, "file", nil, "a recorded exposition, PATH or PATH@UNIX_SECONDS; several are scrapes of one endpoint")
 	f.StringArrayVar(&o.urls, "url", nil, "an endpoint to scrape; several are targets side by side")
-	f.StringVar(&o.format, "format", string(exposition.Auto), "format of the exposition: Auto or StubStatus")
+	f.StringVar(&o.format, "format", "", "format of the exposition: Auto, StubStatus, Csv, or Json by the rules of the preset (default that of the preset, or Auto)")
+	f.StringVar(&o.preset, "preset", "", "the gateway that it is, such as kong: what gateway means in the expression, and defaults of format, path and query")
+	addPresetsFlag(f, &o.presetsDir)
 	f.BoolVar(&o.watch, "watch", false, "scrape and evaluate again each interval, until interrupted")
 	f.DurationVar(&o.interval, "interval", 5*time.Second, "time between two scrapes with --watch")
 	f.DurationVar(&o.timeout, "timeout", 5*time.Second, "how long a scrape may take")
@@ -92,8 +100,8 @@ func (o *evalOptions) validate(hasExpression bool) error {
 		return errors.New("--watch scrapes a --url; files are evaluated once")
 	case o.output != "text" && o.output != "json":
 		return fmt.Errorf("--output %q: want text or json", o.output)
-	case o.format != string(exposition.Auto) && o.format != string(exposition.StubStatus):
-		return fmt.Errorf("--format %q: want %s or %s", o.format, exposition.Auto, exposition.StubStatus)
+	case o.format != "" && !slices.Contains(v1alpha1.Formats(), o.format):
+		return fmt.Errorf("--format %q: want one of %s", o.format, strings.Join(v1alpha1.Formats(), ", "))
 	case o.interval < time.Second:
 		return fmt.Errorf("--interval %s: want at least 1s", o.interval)
 	case o.timeout <= 0:
@@ -103,7 +111,11 @@ func (o *evalOptions) validate(hasExpression bool) error {
 }
 
 func (o *evalOptions) run(ctx context.Context, out, errOut io.Writer) error {
-	ev, err := o.compile(errOut)
+	presets, of, err := o.readPresets(errOut)
+	if err != nil {
+		return err
+	}
+	ev, err := o.compile(presets, of, errOut)
 	if err != nil {
 		return err
 	}
@@ -122,6 +134,9 @@ type evaluator struct {
 	window   *window.Window
 	view     *window.View
 	format   exposition.Format
+	presets  *preset.Set
+	preset   *preset.Preset // nil for none
+	sighting *preset.Sighting
 	now      int64 // ms of the last scrape
 	scrapes  int
 	watch    bool
@@ -129,7 +144,36 @@ type evaluator struct {
 	pods     script.Addresses
 }
 
-func (o *evalOptions) compile(errOut io.Writer) (*evaluator, error) {
+// readPresets returns the presets, and the one that --preset names, nil for none.
+// What it has a default for is filled in.
+func (o *evalOptions) readPresets(errOut io.Writer) (*preset.Set, *preset.Preset, error) {
+	presets, findings, err := loadPresets(o.presetsDir)
+	if err != nil {
+		return nil, nil, err
+	}
+	printFindings(errOut, findings)
+	of := presets.Get(o.preset)
+	switch {
+	case o.preset != "" && of == nil:
+		message, cure := presets.Unknown(o.preset)
+		return nil, nil, fmt.Errorf("--preset: %s: %s", message, cure)
+	case of != nil && o.format == "":
+		o.format = of.Format
+	case o.format == "":
+		o.format = string(exposition.Auto)
+	}
+	if o.format == string(exposition.Json) && (of == nil || of.JSON == nil) {
+		return nil, nil, errors.New("--format Json takes its rules from a preset: name one that has some with --preset")
+	}
+	if of != nil {
+		for i, raw := range o.urls {
+			o.urls[i] = of.CompleteURL(raw)
+		}
+	}
+	return presets, of, nil
+}
+
+func (o *evalOptions) compile(presets *preset.Set, of *preset.Preset, errOut io.Writer) (*evaluator, error) {
 	pods, err := podsByAddress(o.pods)
 	if err != nil {
 		return nil, err
@@ -142,7 +186,7 @@ func (o *evalOptions) compile(errOut io.Writer) (*evaluator, error) {
 		}
 		name, source = o.programFile, string(text)
 	}
-	program, err := script.Compile(source, script.Options{Name: "eval", Limits: o.limits})
+	program, err := script.Compile(source, script.Options{Name: "eval", Limits: o.limits, Modules: presets.Modules(), Gateway: o.preset})
 	if err != nil {
 		var list script.Errors
 		if !errors.As(err, &list) {
@@ -169,6 +213,9 @@ func (o *evalOptions) compile(errOut io.Writer) (*evaluator, error) {
 		window:   win,
 		view:     window.NewView(window.All, window.Part{Window: win}),
 		format:   exposition.Format(o.format),
+		presets:  presets,
+		preset:   of,
+		sighting: presets.NewSighting(),
 		watch:    o.watch,
 		interval: o.interval.Milliseconds(),
 		pods:     pods,
@@ -199,7 +246,14 @@ func placed(name string, e *script.Error) string {
 }
 
 func (ev *evaluator) parser() *exposition.Parser {
-	return exposition.NewParser(exposition.Options{Format: ev.format, Want: ev.window.Wanted})
+	o := exposition.Options{Format: ev.format, Want: func(lset labels.Labels) bool {
+		ev.sighting.See(lset.Get(labels.MetricName))
+		return ev.window.Wanted(lset)
+	}}
+	if ev.preset != nil {
+		o.JSON = ev.preset.JSON
+	}
+	return exposition.NewParser(o)
 }
 
 // readFiles takes each file as a scrape of one endpoint.
@@ -262,6 +316,12 @@ func splitTime(arg string, required bool) (path string, at int64, err error) {
 // scrape reads the endpoints once, or each interval until ctx is done.
 func (o *evalOptions) scrape(ctx context.Context, ev *evaluator, out, errOut io.Writer) error {
 	config := scrape.Config{Timeout: o.timeout, Now: time.Now}
+	if ev.preset != nil {
+		config.Params = url.Values(ev.preset.Params)
+		for _, p := range ev.preset.Protocols {
+			config.Protocols = append(config.Protocols, scrape.Protocol(p))
+		}
+	}
 	if o.tokenFile != "" {
 		config.Authorization = &scrape.Authorization{Type: "Bearer", CredentialsFile: o.tokenFile}
 	}
@@ -274,13 +334,13 @@ func (o *evalOptions) scrape(ctx context.Context, ev *evaluator, out, errOut io.
 	}
 	var targets []metric.Target
 	parsers := map[string]*exposition.Parser{}
-	for _, url := range o.urls {
+	for _, address := range o.urls {
 		l := labels.EmptyLabels()
 		if len(o.urls) > 1 {
-			l = labels.FromStrings(metric.LabelInstance, url)
+			l = labels.FromStrings(metric.LabelInstance, address)
 		}
-		targets = append(targets, metric.Target{ID: url, URL: url, Labels: l, Expected: true})
-		parsers[url] = ev.parser()
+		targets = append(targets, metric.Target{ID: address, URL: address, Labels: l, Expected: true})
+		parsers[address] = ev.parser()
 	}
 	ev.window.SetTargets(targets, 0)
 	ticker := time.NewTicker(o.interval)
@@ -355,10 +415,7 @@ var flagNames = strings.NewReplacer(
 func (ev *evaluator) evaluate(out io.Writer, output string) error {
 	ev.view.Begin(ev.now)
 	value, err := ev.program.Run(script.Env{Now: ev.now, Lookback: ev.view.Lookback(), Data: ev.view, PodOf: ev.pods.Pod})
-	var empty []string
-	for _, sel := range ev.view.Empty() {
-		empty = append(empty, sel.String())
-	}
+	empty, notes := ev.presets.Unmatched(ev.program, ev.view.Empty())
 	ev.view.End()
 	if err != nil {
 		return exitError{code: exitFindings, err: err}
@@ -367,7 +424,7 @@ func (ev *evaluator) evaluate(out io.Writer, output string) error {
 		return printJSON(out, value, ev.now)
 	}
 	if len(value.Items) == 0 {
-		return ev.printNothing(out, value, empty)
+		return ev.printNothing(out, value, empty, notes)
 	}
 	at := strconv.FormatFloat(float64(ev.now)/1000, 'f', 3, 64)
 	for _, item := range value.Items {
@@ -377,11 +434,13 @@ func (ev *evaluator) evaluate(out io.Writer, output string) error {
 }
 
 // printNothing says why there is no item.
-func (ev *evaluator) printNothing(out io.Writer, value script.Value, empty []string) error {
+func (ev *evaluator) printNothing(out io.Writer, value script.Value, empty, notes []string) error {
 	why := "the expression returned no data"
 	switch {
 	case len(value.Idle) > 0:
 		why = "nothing was observed in the window, so there is no percentile"
+	case len(notes) > 0:
+		why = strings.Join(append(ev.doubts(), notes...), "; ")
 	case len(empty) > 0:
 		why = "no series matches " + strings.Join(empty, ", ")
 	case ev.program.MapsPods() && len(ev.pods) == 0:
@@ -396,6 +455,17 @@ func (ev *evaluator) printNothing(out io.Writer, value script.Value, empty []str
 	}
 	_, err := fmt.Fprintf(out, "no data: %s\n", why)
 	return err
+}
+
+// doubts says what the endpoint looks like, where that is not the preset.
+func (ev *evaluator) doubts() []string {
+	if ev.preset == nil {
+		return nil
+	}
+	if text := ev.sighting.Unlike(ev.preset); text != "" {
+		return []string{"the endpoint " + text}
+	}
+	return nil
 }
 
 func printJSON(out io.Writer, value script.Value, now int64) error {

@@ -100,7 +100,7 @@ func TestEvalMessages(t *testing.T) {
 	f(exitFailed, "give one expression: -e EXPR, or -f PROGRAM.lua", "--file", one, "-e", "x", "-f", program)
 	f(exitFailed, "--watch scrapes a --url; files are evaluated once", "--file", one, "--watch", "-e", "x")
 	f(exitFailed, `unexpected argument "x": the expression goes behind -e, in quotes`, "--file", one, "x")
-	f(exitFailed, `--format "prom": want Auto or StubStatus`, "--file", one, "-e", "x", "--format", "prom")
+	f(exitFailed, `--format "prom": want one of Auto, StubStatus, Csv, Json`, "--file", one, "-e", "x", "--format", "prom")
 	f(exitFailed, "--timeout 0s: want more than 0, such as 5s", "--file", one, "-e", "x", "--timeout", "0s")
 	f(exitFailed, "give them as history to gaugeway test", "--file", one, "-e", "sum(last_over_time(self[\"1m\"]))")
 	f(exitFindings, "taken as PromQL, it is this in Lua:\nsum(rate(x{code=re\"5..\"}[\"1m\"]), by(\"pod\"))\n", "--file", one, "-e", "sum by (pod) (rate(x{code=~\"5..\"}[1m]))")

@@ -112,6 +112,10 @@ var (
 func TestCommandLinesInDocuments(t *testing.T) {
 	t.Parallel()
 	found := 0
+	presets, _, err := loadPresets("")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, doc := range documents(t) {
 		text, err := os.ReadFile(doc)
 		if err != nil {
@@ -137,7 +141,8 @@ func TestCommandLinesInDocuments(t *testing.T) {
 					continue
 				}
 				if expr := cmd.Flags().Lookup("expression"); expr != nil && expr.Changed {
-					if _, err := script.Compile(expr.Value.String(), script.Options{}); err != nil {
+					o := script.Options{Modules: presets.Modules(), Gateway: cmd.Flags().Lookup("preset").Value.String()}
+					if _, err := script.Compile(expr.Value.String(), o); err != nil {
 						t.Errorf("%s: %s: %v", doc, line, err)
 					}
 				}

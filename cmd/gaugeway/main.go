@@ -86,7 +86,7 @@ so that the stock HorizontalPodAutoscaler scales on what the gateway sees.`,
 		Version:       buildVersion(),
 	}
 	root.AddCommand(
-		newServeCommand(), newEvalCommand(), newCheckCommand(), newTestCommand(), newConvertCommand(), newDocsCommand(), newDemoCommand(), newDoctorCommand(),
+		newServeCommand(), newEvalCommand(), newCheckCommand(), newTestCommand(), newConvertCommand(), newDocsCommand(), newPresetsCommand(), newDemoCommand(), newDoctorCommand(),
 	)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	return root

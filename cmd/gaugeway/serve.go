@@ -19,6 +19,7 @@ import (
 	"github.com/gaugeway/gaugeway/pkg/config"
 	"github.com/gaugeway/gaugeway/pkg/engine"
 	"github.com/gaugeway/gaugeway/pkg/metric"
+	"github.com/gaugeway/gaugeway/pkg/preset"
 	"github.com/gaugeway/gaugeway/pkg/script"
 	"github.com/gaugeway/gaugeway/pkg/server"
 )
@@ -46,6 +47,7 @@ type serveOptions struct {
 	standalone bool
 	port       int
 	stateDir   string
+	presetsDir string
 	limits     script.Limits
 	cluster    clusterOptions
 	server     server.Options
@@ -78,6 +80,7 @@ folder.`,
 	f.BoolVar(&o.standalone, "standalone", false, "serve on 127.0.0.1 without a cluster")
 	f.IntVar(&o.port, "port", 16443, "port of the standalone API")
 	f.StringVar(&o.stateDir, "state-dir", "", "folder for the standalone token and kubeconfig; default: one under the user's cache folder")
+	addPresetsFlag(f, &o.presetsDir)
 	addLimitFlags(f, &o.limits)
 	o.cluster.addFlags(f)
 	o.server.AddFlags(f)
@@ -97,10 +100,16 @@ func (o *serveOptions) run(ctx context.Context, out, errOut io.Writer) error {
 	if err != nil {
 		return err
 	}
+	presets, findings, err := loadPresets(o.presetsDir)
+	if err != nil {
+		return err
+	}
+	printFindings(errOut, findings)
 	p := &process{
 		serveOptions: o,
 		log:          log,
-		check:        compileCheck(o.limits),
+		presets:      presets,
+		check:        compileCheck(o.limits, presets),
 		board:        &metric.Board{},
 		registry:     prometheus.NewRegistry(),
 		out:          out,
@@ -121,6 +130,7 @@ func (o *serveOptions) run(ctx context.Context, out, errOut io.Writer) error {
 type process struct {
 	*serveOptions
 	log         logr.Logger
+	presets     *preset.Set
 	check       config.Check
 	board       *metric.Board
 	registry    *prometheus.Registry
@@ -135,7 +145,7 @@ type process struct {
 
 // load reads the files, which must be right when it starts.
 func (p *process) load() error {
-	snapshot, findings, err := config.Load(p.config, p.check)
+	snapshot, findings, err := config.Load(p.config, p.presets, p.check)
 	if err != nil {
 		return err
 	}
@@ -153,7 +163,7 @@ func (p *process) load() error {
 func (p *process) assemble(ctx context.Context) error {
 	so := p.serveOptions.server
 	so.Board, so.Registry = p.board, p.registry
-	eo := engine.Options{Board: p.board, Clock: clock.RealClock{}, Registry: p.registry, Limits: p.limits, Logger: p.log}
+	eo := engine.Options{Board: p.board, Clock: clock.RealClock{}, Registry: p.registry, Presets: p.presets, Limits: p.limits, Logger: p.log}
 	if p.standalone {
 		so.Standalone = &server.Standalone{BindPort: p.port, StateDir: p.stateDir}
 	} else {
@@ -228,10 +238,10 @@ func (p *process) run(ctx context.Context) error {
 // follow brings every change of the configuration to the engine.
 func (p *process) follow(ctx context.Context) error {
 	if p.snapshot == nil {
-		return p.member.follow(ctx, p.check, p.reloader.reload)
+		return p.member.follow(ctx, p.presets, p.check, p.reloader.reload)
 	}
 	watcher := config.Watcher{
-		Dir: p.config, Check: p.check, OnChange: p.reloader.reload,
+		Dir: p.config, Presets: p.presets, Check: p.check, OnChange: p.reloader.reload,
 		Quiet: 250 * time.Millisecond, Poll: time.Minute, Clock: clock.RealClock{},
 	}
 	return watcher.Run(ctx, p.snapshot)

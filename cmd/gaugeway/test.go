@@ -15,7 +15,9 @@ import (
 type testOptions struct {
 	run    string
 	format string
-	limits script.Limits
+	// presets is a folder.
+	presets string
+	limits  script.Limits
 }
 
 func newTestCommand() *cobra.Command {
@@ -40,6 +42,7 @@ with 2 if a file is not valid: no test is run then.`,
 	f := cmd.Flags()
 	f.StringVar(&o.run, "run", "", "run only tests whose name this regular expression matches")
 	f.StringVar(&o.format, "format", "text", "text, junit or json")
+	addPresetsFlag(f, &o.presets)
 	addLimitFlags(f, &o.limits)
 	return cmd
 }
@@ -63,11 +66,15 @@ func (o *testOptions) execute(paths []string, out, errOut io.Writer) error {
 	if len(paths) == 0 {
 		paths = []string{"."}
 	}
-	files, findings, err := preset.Load(paths)
+	presets, wrong, err := loadPresets(o.presets)
 	if err != nil {
 		return err
 	}
-	if wrong := printFindings(errOut, findings); wrong > 0 {
+	files, findings, err := preset.Load(paths, presets)
+	if err != nil {
+		return err
+	}
+	if wrong := printFindings(errOut, append(wrong, findings...)); wrong > 0 {
 		return fmt.Errorf("no test was run, for the tests are not valid: %d findings", wrong)
 	}
 	var cases []*preset.Case

@@ -57,10 +57,20 @@ func TestTestCommand(t *testing.T) {
 // A block of a console holds commands and what they print.
 var console = regexp.MustCompile("(?ms)^```console\n(.*?)^```")
 
-// TestTestingDoc runs the commands that docs/testing.md shows.
-func TestTestingDoc(t *testing.T) {
+// TestDocumentedCommands runs the commands that documents show with what they
+// print.
+func TestDocumentedCommands(t *testing.T) {
 	t.Parallel()
-	const file = root + "/docs/testing.md"
+	for name, commands := range map[string]int{"testing.md": 2, "presets.md": 3} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			runDocumented(t, root+"/docs/"+name, commands)
+		})
+	}
+}
+
+func runDocumented(t *testing.T, file string, commands int) {
+	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -76,8 +86,8 @@ func TestTestingDoc(t *testing.T) {
 		_, out, errOut := runCommand(t, strings.Fields(strings.ReplaceAll(args, "docs/", root+"/docs/"))...)
 		return "```console\n" + line + "\n" + strings.ReplaceAll(out+errOut, root+"/", "") + "```"
 	})
-	if ran != 2 {
-		t.Errorf("ran %d commands, want 2", ran)
+	if ran != commands {
+		t.Errorf("ran %d commands, want %d", ran, commands)
 	}
 	if *update {
 		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
@@ -107,7 +117,7 @@ func TestTestingDocFragments(t *testing.T) {
 	}
 	for _, b := range blocks {
 		test := "tests:\n- name: a\n  lua: \"0\"\n  " + strings.ReplaceAll(b[1], "\n", "\n  ") + "evaluate: [{at: 0s, none: true}]\n"
-		_, findings := preset.Parse("testing.md", []byte(test))
+		_, findings := preset.Parse("testing.md", []byte(test), nil)
 		for _, f := range findings {
 			if !strings.Contains(f.Message, "no such file") {
 				t.Errorf("%s\n%s", f, test)

@@ -17,6 +17,16 @@ func percentile(values []float64, q float64) float64 {
 	return sorted[min(max(rank, 0), len(sorted)-1)]
 }
 
+// paired returns the median of the ratios of two measurements that took turns,
+// round by round: what disturbs some rounds disturbs both.
+func paired(ours, theirs []float64) float64 {
+	ratios := make([]float64, min(len(ours), len(theirs)))
+	for i := range ratios {
+		ratios[i] = ours[i] / theirs[i]
+	}
+	return percentile(ratios, 0.5)
+}
+
 // A cost is what so many units of something take together.
 type cost struct {
 	units int

@@ -26,6 +26,14 @@ func TestPercentile(t *testing.T) {
 	}
 }
 
+func TestPairedIsTheMedianOfTheRoundsRatios(t *testing.T) {
+	t.Parallel()
+	// The machine is ten times slower in the second round, and hiccups in the third.
+	if got := paired([]float64{2, 20, 50, 2, 2}, []float64{1, 10, 1, 1, 1}); got != 2 {
+		t.Errorf("got %v, want 2", got)
+	}
+}
+
 func TestGrowthIsOneWhereEachUnitCostsTheSame(t *testing.T) {
 	t.Parallel()
 	f := func(want float64, small, middle, large float64) {

@@ -102,8 +102,8 @@ func (b *bench) compare(ctx context.Context, g *gaugeway, f *floorServer, what, 
 	}
 	defer theirs.close()
 	runners := []*reader{{client: ours, path: path}, {client: theirs, path: path}, {client: ours, path: "/healthz"}}
-	const rounds = 10
-	share := b.lasting(3*time.Second) / rounds
+	const rounds = 20
+	share := b.lasting(4*time.Second) / rounds
 	for round := range rounds + 1 {
 		for i := range runners {
 			r := runners[(i+round)%len(runners)] // nobody always comes after the same one
@@ -115,19 +115,29 @@ func (b *bench) compare(ctx context.Context, g *gaugeway, f *floorServer, what, 
 			}
 		}
 	}
-	gw, floor, health := runners[0], runners[1], runners[2]
-	quantile := func(q float64, name string) row {
-		a, b, h := percentile(gw.took, q), percentile(floor.took, q), percentile(health.took, q)
-		return row{what: what + ": " + name, wanted: fmt.Sprintf("<= %.2f x", readsAllowed),
-			measured: fmt.Sprintf("%.3f ms (floor %.3f, /healthz %.3f)", a, b, h),
-			ratio:    times(a/b, "the floor") + ", " + times(a/h, "/healthz"), verdict: judge(a/b <= readsAllowed)}
+	return readRows(what, runners[0], runners[1], runners[2]), nil
+}
+
+// readRows compare gaugeway with the floor and with its own /healthz.
+func readRows(what string, ours, floor, health *reader) []row {
+	of := func(name string, show func(*reader) float64, unit string, toFloor, toHealth float64) row {
+		return row{
+			what: what + ": " + name, wanted: fmt.Sprintf("<= %.2f x", readsAllowed),
+			measured: fmt.Sprintf(unit+" (floor "+unit+", /healthz "+unit+")", show(ours), show(floor), show(health)),
+			ratio:    times(toFloor, "the floor") + ", " + times(toHealth, "/healthz"), verdict: judge(toFloor <= readsAllowed),
+		}
 	}
-	a, c, h := percentile(gw.rates, 0.5), percentile(floor.rates, 0.5), percentile(health.rates, 0.5)
-	return []row{quantile(0.5, "p50"), quantile(0.99, "p99"), {
-		what: fmt.Sprintf("%s: requests per second of %d readers", what, readers), wanted: fmt.Sprintf(">= 1/%.2f x", readsAllowed),
-		measured: fmt.Sprintf("%.0f/s (floor %.0f/s, /healthz %.0f/s)", a, c, h),
-		ratio:    times(a/c, "the floor") + ", " + times(a/h, "/healthz"), verdict: judge(a/c >= 1/readsAllowed),
-	}}, nil
+	half := func(r *reader) float64 { return percentile(r.took, 0.5) }
+	slow := func(r *reader) float64 { return percentile(r.took, 0.99) }
+	rate := func(r *reader) float64 { return percentile(r.rates, 0.5) }
+	rates := of(fmt.Sprintf("requests per second of %d readers", readers), rate, "%.0f/s",
+		paired(ours.rates, floor.rates), paired(ours.rates, health.rates))
+	rates.wanted, rates.verdict = fmt.Sprintf(">= 1/%.2f x", readsAllowed), judge(paired(ours.rates, floor.rates) >= 1/readsAllowed)
+	return []row{
+		of("p50", half, "%.3f ms", paired(ours.halves, floor.halves), paired(ours.halves, health.halves)),
+		of("p99", slow, "%.3f ms", slow(ours)/slow(floor), slow(ours)/slow(health)),
+		rates,
+	}
 }
 
 // A reader reads one path again and again.
@@ -135,19 +145,23 @@ type reader struct {
 	client *client
 	path   string
 	took   []float64 // of each read without others, in ms
+	halves []float64 // the median of each round of these
 	rates  []float64 // of each round with others, per second
 }
 
 // alone reads one after the other for some time.
 func (r *reader) alone(ctx context.Context, d time.Duration, count bool) error {
+	var took []float64
 	for begin := time.Now(); time.Since(begin) < d; {
 		start := time.Now()
 		if _, err := r.client.get(ctx, r.path); err != nil {
 			return err
 		}
-		if count {
-			r.took = append(r.took, float64(time.Since(start))/float64(time.Millisecond))
-		}
+		took = append(took, float64(time.Since(start))/float64(time.Millisecond))
+	}
+	if count {
+		r.took = append(r.took, took...)
+		r.halves = append(r.halves, percentile(took, 0.5))
 	}
 	return nil
 }

@@ -42,12 +42,13 @@ var (
 	Kubectl           = Program{"kubectl", ".", "k8s.io/kubernetes/cmd/kubectl", kubernetesFlags}
 	Kustomize         = Program{"kustomize", "../tools", "sigs.k8s.io/kustomize/kustomize/v5", "-s -w"}
 	Helm              = Program{"helm", "../tools", "helm.sh/helm/v3/cmd/helm", "-s -w"}
+	Caddy             = Program{"caddy", "caddy", ".", "-s -w"}
 )
 
 // All builds everything that a run needs and the cache does not have. It wants
 // the network, for modules that are not there yet.
 func All() error {
-	for _, p := range []Program{Etcd, APIServer, ControllerManager, Kubectl, Kustomize, Helm} {
+	for _, p := range []Program{Etcd, APIServer, ControllerManager, Kubectl, Kustomize, Helm, Caddy} {
 		if _, err := p.Path(); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package gateways_test
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -35,6 +36,48 @@ type expectation struct {
 	within float64
 }
 
+// awaitValue waits until a metric of one item is a number that the test knows.
+func awaitValue(t *testing.T, a *adapter, metric string, want float64) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%s of %v", metric, want), func() error {
+		r, err := a.read(metric)
+		if err == nil && (r.status != "" || r.value != want) {
+			err = fmt.Errorf("it reads %v %s", r.value, r.status)
+		}
+		return err
+	})
+}
+
+// awaitNoValue waits until a metric has no answer but a reason.
+func awaitNoValue(t *testing.T, a *adapter, metric string) {
+	t.Helper()
+	eventually(t, "no answer of "+metric, func() error {
+		r, err := a.read(metric)
+		if err == nil && r.status == "" {
+			err = fmt.Errorf("it still answers %v", r.value)
+		}
+		return err
+	})
+}
+
+// expectItems waits until a metric has the items that the test knows, by the
+// value of their label.
+func expectItems(t *testing.T, a *adapter, metric string, want map[string]float64) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%s of %v", metric, want), func() error {
+		got := map[string]float64{}
+		for _, item := range a.get(metric).Items {
+			for _, value := range item.MetricLabels {
+				got[value] = item.Value.AsApproximateFloat64()
+			}
+		}
+		if !maps.Equal(got, want) {
+			return fmt.Errorf("it has %v", got)
+		}
+		return nil
+	})
+}
+
 // agree compares metrics with the truth, five times in calm moments of the
 // load. The median of the differences must be within the bound.
 func agree(t *testing.T, a *adapter, l *load, expectations ...expectation) {
@@ -64,6 +107,24 @@ func agree(t *testing.T, a *adapter, l *load, expectations ...expectation) {
 		t.Logf("%s: off by %.4g:%s", e.metric, median, &readings[i])
 		if !(median <= e.within) {
 			t.Errorf("%s is off by %.4g, more than %v", e.metric, median, e.within)
+		}
+	}
+}
+
+// agreeByUpstream compares requests per second, grouped by upstream, with the
+// truth of each backend. Gateways have their own names for the backends.
+func agreeByUpstream(t *testing.T, a *adapter, l *load, metric string, backends map[string]string) {
+	t.Helper()
+	list := a.get(metric)
+	if len(list.Items) != len(backends) {
+		t.Errorf("%s: got %d items, want one for each of %v: %v", metric, len(list.Items), backends, list.Items)
+	}
+	for _, item := range list.Items {
+		upstream := item.MetricLabels["upstream"]
+		got := item.Value.AsApproximateFloat64()
+		want := rps(truthAt(l, item.Timestamp.Time).where(func(o outcome) bool { return o.backend == backends[upstream] }))
+		if !(relative(got, want) <= 0.1) {
+			t.Errorf("%s{upstream=%q}: got %.4g, want %.4g within 10 %%", metric, upstream, got, want)
 		}
 	}
 }
@@ -102,16 +163,9 @@ func TestAnswersAgreeWithTheClient(t *testing.T) {
 		expectation{"nginx_active", func(truth) float64 { return float64(l.connections.Load()) + 2 }, absolute, 3},
 	)
 
-	list := a.get("edge_upstreams")
-	if len(list.Items) != len(backends) {
-		t.Errorf("edge_upstreams: got %d items, want one for each of %v: %v", len(list.Items), backends, list.Items)
+	upstreams := map[string]string{}
+	for _, b := range backends {
+		upstreams[b] = b
 	}
-	for _, item := range list.Items {
-		upstream := item.MetricLabels["upstream"]
-		got := item.Value.AsApproximateFloat64()
-		want := rps(truthAt(l, item.Timestamp.Time).where(func(o outcome) bool { return o.backend == upstream }))
-		if !(relative(got, want) <= 0.1) {
-			t.Errorf("edge_upstreams{upstream=%q}: got %.4g, want %.4g within 10 %%", upstream, got, want)
-		}
-	}
+	agreeByUpstream(t, a, l, "edge_upstreams", upstreams)
 }

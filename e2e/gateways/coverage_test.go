@@ -26,7 +26,7 @@ func TestSilentTargetsScaleTotalsOnlyUntilTooFewAnswer(t *testing.T) {
 		metricObject("edge-total", "edge", "Total", `rps(nginx_http_requests_total["10s"])`),
 		metricObject("edge-level", "edge", "Level", `rps(nginx_http_requests_total["10s"])`),
 	)
-	l := startLoad(t, 120, gateways...)
+	l := startLoad(t, 120, fronts(gateways)...)
 	l.awaitSeconds(window.Seconds() + 2)
 	agree(t, a, l, expectation{"edge_total", rps, relative, 0.05})
 

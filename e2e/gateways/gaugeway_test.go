@@ -165,9 +165,10 @@ func (a *adapter) own(name string, labels ...string) (float64, error) {
 
 // A reading is a metric at one moment: a value or the reason why there is none.
 type reading struct {
-	at     time.Time // when it was read
-	value  float64
-	status string // empty where there is a value
+	at      time.Time // when it was read
+	value   float64
+	sampled time.Time // the second of its samples, where there is a value
+	status  string    // empty where there is a value
 }
 
 // watch reads a metric again and again until the function that it returns is
@@ -219,11 +220,18 @@ func (a *adapter) read(name string) (reading, error) {
 		return r, fmt.Errorf("%s: want one item (%w): %s", name, err, body)
 	}
 	r.value = list.Items[0].Value.AsApproximateFloat64()
+	r.sampled = list.Items[0].Timestamp.Time
 	return r, nil
 }
 
 // sourceObject is a GatewaySource that is scraped every second.
 func sourceObject(name, format string, urls ...string) string {
+	return sourceWith(name, "format: "+format, urls...)
+}
+
+// sourceWith is a GatewaySource that is scraped every second, with more lines of
+// its spec.
+func sourceWith(name, lines string, urls ...string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `apiVersion: gaugeway.dev/v1alpha1
 kind: GatewaySource
@@ -231,10 +239,10 @@ metadata: {name: %s, namespace: %s}
 spec:
   interval: 1s
   scrapeTimeout: 800ms
-  format: %s
+  %s
   static:
     urls:
-`, name, namespace, format)
+`, name, namespace, lines)
 	for _, url := range urls {
 		fmt.Fprintf(&b, "    - %s\n", url)
 	}

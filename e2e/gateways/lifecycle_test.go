@@ -108,7 +108,7 @@ func TestRolloutDoesNotReadAsLostLoad(t *testing.T) {
 		}
 	}
 	a := startGaugeway(t, objects(gateways)...)
-	l := startLoad(t, 120, gateways...)
+	l := startLoad(t, 120, fronts(gateways)...)
 	l.awaitSeconds(window.Seconds() + 2)
 
 	stop := a.watch("edge_rps")
@@ -125,7 +125,7 @@ func TestRolloutDoesNotReadAsLostLoad(t *testing.T) {
 			return err
 		})
 		gateways[i] = young
-		l.send(gateways...)
+		l.send(fronts(gateways)...)
 		l.awaitSeconds(2)
 		a.configure(objects(gateways)...)
 		eventually(t, "the old gateway to be forgotten", func() error {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strconv"
 	"sync"
@@ -15,61 +14,18 @@ import (
 	"time"
 )
 
-// What the backends do is fixed by the number of the request, so that the
-// shares are exact: every tenth request is slow, every twentieth fails. Both
-// delays lie well inside a bucket of the gateway's histogram.
-const (
-	fastDelay = 60 * time.Millisecond  // in the bucket (0.05, 0.1]
-	slowDelay = 350 * time.Millisecond // in the bucket (0.25, 0.5]
-)
-
-// newBackends starts n servers behind the gateways and returns their addresses.
-func newBackends(t *testing.T, n int) []string {
-	t.Helper()
-	var requests atomic.Int64
-	var addresses []string
-	for range n {
-		s := httptest.NewUnstartedServer(nil)
-		own := s.Listener.Addr().String()
-		s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			i := requests.Add(1)
-			delay := fastDelay
-			if slow := i%10 == 9; slow {
-				delay = slowDelay
-				w.Header().Set("X-Slow", "yes")
-			}
-			select {
-			case <-time.After(delay):
-			case <-r.Context().Done():
-				return
-			}
-			w.Header().Set("X-Backend", own)
-			w.Header().Set("X-Tokens", strconv.FormatInt(20+i%10, 10))
-			if i%20 == 7 {
-				w.WriteHeader(http.StatusServiceUnavailable)
-			}
-			fmt.Fprintln(w, "done")
-		})
-		s.Start()
-		t.Cleanup(s.Close)
-		addresses = append(addresses, own)
-	}
-	return addresses
-}
-
 // An outcome is how one request went, as the client saw it.
 type outcome struct {
 	at      time.Time // when the answer was complete
-	gateway *gateway
-	backend string // host:port
-	status  int    // 0 if there was no answer: the gateway has not counted it
+	backend string    // host:port
+	status  int       // 0 if there was no answer: the gateway has not counted it
 	seconds float64
 	tokens  float64
 	slow    bool          // the backend took slowDelay
 	late    time.Duration // by how much it was sent later than planned
 }
 
-// A load sends requests at a constant rate to gateways, in turn, and remembers
+// A load sends requests at a constant rate to fronts, in turn, and remembers
 // how each went: the truth that gaugeway is measured by. The rate does not
 // depend on the answers: what was held up is sent late, not left out.
 type load struct {
@@ -77,7 +33,7 @@ type load struct {
 	rate   float64 // requests per second
 	client *http.Client
 
-	route       atomic.Pointer[[]*gateway]
+	route       atomic.Pointer[[]front]
 	connections atomic.Int64 // that are open
 
 	mu       sync.Mutex
@@ -85,15 +41,27 @@ type load struct {
 	running  int
 }
 
+// A front takes the traffic of clients, at http://host:port.
+type front interface{ url() string }
+
+// fronts returns a list of gateways of one kind as what takes a load.
+func fronts[F front](gateways []F) []front {
+	list := make([]front, len(gateways))
+	for i, g := range gateways {
+		list[i] = g
+	}
+	return list
+}
+
 // startLoad sends rate requests per second until the test ends.
-func startLoad(t *testing.T, rate float64, gateways ...*gateway) *load {
+func startLoad(t *testing.T, rate float64, to ...front) *load {
 	t.Helper()
 	l := &load{t: t, rate: rate}
 	l.client = &http.Client{
 		Timeout:   5 * time.Second,
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64, DialContext: l.dial},
 	}
-	l.send(gateways...)
+	l.send(to...)
 	ctx, cancel := context.WithCancel(t.Context())
 	var done sync.WaitGroup
 	done.Go(func() { l.run(ctx, &done) })
@@ -105,9 +73,9 @@ func startLoad(t *testing.T, rate float64, gateways ...*gateway) *load {
 	return l
 }
 
-// send directs the load to other gateways from the next request on; to none stops it.
-func (l *load) send(gateways ...*gateway) {
-	route := slices.Clone(gateways)
+// send directs the load to other fronts from the next request on; to none stops it.
+func (l *load) send(to ...front) {
+	route := slices.Clone(to)
 	l.route.Store(&route)
 }
 
@@ -122,8 +90,8 @@ func (l *load) run(ctx context.Context, done *sync.WaitGroup) {
 			return
 		case <-timer.C:
 		}
-		gateways := *l.route.Load()
-		if len(gateways) == 0 {
+		route := *l.route.Load()
+		if len(route) == 0 {
 			continue
 		}
 		l.mu.Lock()
@@ -132,7 +100,7 @@ func (l *load) run(ctx context.Context, done *sync.WaitGroup) {
 		done.Go(func() {
 			// A request that has begun ends: nginx counts what it cannot deliver too.
 			late := time.Since(due)
-			o := l.request(context.WithoutCancel(ctx), gateways[i%len(gateways)])
+			o := l.request(context.WithoutCancel(ctx), route[i%len(route)])
 			o.late = late
 			l.mu.Lock()
 			defer l.mu.Unlock()
@@ -165,10 +133,10 @@ func (c *countedConn) Close() error {
 	return c.Conn.Close()
 }
 
-func (l *load) request(ctx context.Context, g *gateway) outcome {
-	o := outcome{gateway: g}
+func (l *load) request(ctx context.Context, f front) outcome {
+	var o outcome
 	begin := time.Now()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.url()+"/orders", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url()+"/orders", nil)
 	if err != nil {
 		return o
 	}

@@ -1,22 +1,19 @@
 package gateways_test
 
 import (
-	"bytes"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"testing"
-	"text/template"
 )
 
 // A gateway is an nginx with its Lua module, a traffic port and a status port.
 type gateway struct {
 	t          *testing.T
 	dir        string
+	lua        string // folder of metrics.lua
 	upstreams  []string
 	port       int
 	statusPort int
@@ -27,7 +24,13 @@ type gateway struct {
 // newGateway starts a gateway in front of upstreams, each as host:port.
 func newGateway(t *testing.T, upstreams ...string) *gateway {
 	t.Helper()
-	g := &gateway{t: t, dir: t.TempDir(), upstreams: upstreams, port: freePort(t), statusPort: freePort(t)}
+	return newGatewayWith(t, "../../docs/examples/nginx-lua", upstreams...)
+}
+
+// newGatewayWith starts a gateway that counts by the metrics.lua of a folder.
+func newGatewayWith(t *testing.T, lua string, upstreams ...string) *gateway {
+	t.Helper()
+	g := &gateway{t: t, dir: t.TempDir(), lua: lua, upstreams: upstreams, port: freePort(t), statusPort: freePort(t)}
 	g.start()
 	return g
 }
@@ -51,7 +54,7 @@ func (g *gateway) start() {
 	g.configure()
 	conf := filepath.Join(g.dir, "nginx.conf")
 	g.process = start(g.t, exec.CommandContext(g.t.Context(), program, "-p", g.dir, "-c", conf, "-e", filepath.Join(g.dir, "error.log")))
-	g.awaitGeneration()
+	awaitGeneration(g.t, g.process, g.stubStatusURL(), g.generation)
 }
 
 // stop stops the gateway at once, with what it has counted.
@@ -77,14 +80,14 @@ func (g *gateway) reload() {
 	g.t.Helper()
 	g.configure()
 	g.process.signal(g.t, syscall.SIGHUP)
-	g.awaitGeneration()
+	awaitGeneration(g.t, g.process, g.stubStatusURL(), g.generation)
 }
 
 // configure writes the next generation of the configuration.
 func (g *gateway) configure() {
 	g.t.Helper()
 	g.generation++
-	lua, err := filepath.Abs("../../docs/examples/nginx-lua")
+	lua, err := filepath.Abs(g.lua)
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -96,9 +99,7 @@ func (g *gateway) configure() {
 	if os.Getuid() == 0 {
 		user = "root"
 	}
-	tmpl := template.Must(template.ParseFiles("testdata/nginx.conf.tmpl"))
-	var conf bytes.Buffer
-	err = tmpl.Execute(&conf, map[string]any{
+	writeTemplate(g.t, filepath.Join(g.dir, "nginx.conf"), "nginx.conf.tmpl", map[string]any{
 		"User":       user,
 		"Modules":    modules,
 		"Lua":        lua,
@@ -107,36 +108,4 @@ func (g *gateway) configure() {
 		"StatusPort": g.statusPort,
 		"Generation": g.generation,
 	})
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(g.dir, "nginx.conf"), conf.Bytes(), 0o644); err != nil {
-		g.t.Fatal(err)
-	}
-}
-
-// awaitGeneration waits until workers with the latest configuration answer.
-func (g *gateway) awaitGeneration() {
-	g.t.Helper()
-	eventually(g.t, "nginx with its new configuration", func() error {
-		if err := g.process.ended(); err != nil {
-			g.t.Fatalf("%v\n%s", err, g.errorLog())
-		}
-		header, _, code, err := fetch(g.t, g.stubStatusURL())
-		if err != nil {
-			return err
-		}
-		if got := header.Get("X-Generation"); code != http.StatusOK || got != strconv.Itoa(g.generation) {
-			return fmt.Errorf("got status %d, generation %q, want 200, %d", code, got, g.generation)
-		}
-		return nil
-	})
-}
-
-func (g *gateway) errorLog() string {
-	b, err := os.ReadFile(filepath.Join(g.dir, "error.log"))
-	if err != nil {
-		return err.Error()
-	}
-	return string(b)
 }

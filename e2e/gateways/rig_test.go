@@ -1,5 +1,5 @@
-// Package gateways_test runs gaugeway against real gateways: nginx processes on
-// loopback with upstreams, load and truth of the test's own. What gaugeway
+// Package gateways_test runs gaugeway against real gateways and queues: processes
+// on loopback with upstreams, load and truth of the test's own. What gaugeway
 // answers to a real kubectl is compared with what the load generator counted.
 package gateways_test
 
@@ -14,9 +14,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
+	"text/template"
 	"time"
 )
 
@@ -109,7 +111,13 @@ func (o *output) String() string {
 // eventually waits until the condition holds, which it says by returning nil.
 func eventually(t *testing.T, what string, condition func() error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	within(t, patience, what, condition)
+}
+
+// within waits for so long until the condition holds.
+func within(t *testing.T, limit time.Duration, what string, condition func() error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -120,7 +128,7 @@ func eventually(t *testing.T, what string, condition func() error) {
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("waited %v for %s: %v", patience, what, err)
+			t.Fatalf("waited %v for %s: %v", limit, what, err)
 		case <-tick.C:
 		}
 	}
@@ -154,6 +162,35 @@ func freePort(t *testing.T) int {
 
 func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
+// reach returns nil once a TCP connection to a port succeeds.
+func reach(t *testing.T, port int) error {
+	t.Helper()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address(port))
+	if err == nil {
+		conn.Close()
+	}
+	return err
+}
+
+// awaitGeneration waits until a process answers an URL with the generation of
+// its configuration in the header X-Generation.
+func awaitGeneration(t *testing.T, p *process, url string, generation int) {
+	t.Helper()
+	eventually(t, "the new configuration at "+url, func() error {
+		if err := p.ended(); err != nil {
+			t.Fatal(err)
+		}
+		header, _, code, err := fetch(t, url)
+		if err != nil {
+			return err
+		}
+		if got := header.Get("X-Generation"); code != http.StatusOK || got != strconv.Itoa(generation) {
+			return fmt.Errorf("got status %d, generation %q, want 200, %d", code, got, generation)
+		}
+		return nil
+	})
+}
+
 // freshClient opens a connection for each request: no answer comes from a
 // worker that a reload has already replaced.
 var freshClient = &http.Client{
@@ -175,6 +212,22 @@ func fetch(t *testing.T, url string) (http.Header, string, int, error) {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 16<<20))
 	return resp.Header, string(body), resp.StatusCode, err
+}
+
+// writeTemplate writes what a template of testdata makes of some data.
+func writeTemplate(t *testing.T, path, name string, data any) {
+	t.Helper()
+	tmpl, err := template.ParseFiles(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := tmpl.Execute(&b, data); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // writeFile replaces a file in one step, as an editor or a volume's update does.

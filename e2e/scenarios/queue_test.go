@@ -101,9 +101,8 @@ func queueSilence(s *cluster.Scenario, q *messages, tl *cluster.Timeline) {
 	tl.Mark("it answers")
 	mend()
 	s.AwaitReplicas(time.Minute, "worker", 0)
-	if err := queueActive(s, corev1.ConditionTrue, ""); err != nil {
-		s.Error(err)
-	}
+	// The controller writes its conditions after it has scaled.
+	s.Eventually(cluster.Patience, "the HPA to be active", func() error { return queueActive(s, corev1.ConditionTrue, "") })
 }
 
 // queueWorkers fails unless that many workers are wanted.

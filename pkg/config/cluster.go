@@ -20,7 +20,7 @@ import (
 const retryAfter = 5 * time.Second
 
 // A Cluster follows the GatewaySources and GatewayMetrics of a cluster. All
-// fields but Check and Logger are required.
+// fields but Check, Presets and Logger are required.
 //
 // The objects are followed as the API server stores them and decoded here, one by
 // one, as strictly as files: an object that cannot be decoded costs itself alone.
@@ -31,6 +31,8 @@ type Cluster struct {
 	// Check examines metrics, as Merge takes it. It is called again for a metric
 	// only when the metric or one of its sources has changed.
 	Check Check
+	// Presets know the gateways that sources name; nil for none.
+	Presets Presets
 	// AllowStatic lets sources list URLs.
 	AllowStatic bool
 	// OnChange is called with each new configuration, one call at a time. It is
@@ -56,10 +58,10 @@ type Cluster struct {
 // that version, or 0 where it was read from status.lastGoodSpec.
 func (c *Cluster) Run(ctx context.Context) error {
 	f := &follower{
-		allowStatic: c.AllowStatic,
-		check:       memo{check: c.Check},
-		objects:     map[string]*clusterObject{},
-		changed:     make(chan struct{}, 1),
+		decoder: decoder{allowStatic: c.AllowStatic, presets: c.Presets},
+		check:   memo{check: c.Check},
+		objects: map[string]*clusterObject{},
+		changed: make(chan struct{}, 1),
 	}
 	for _, kind := range []string{v1alpha1.KindGatewaySource, v1alpha1.KindGatewayMetric} {
 		registration := c.follow(ctx, kind, f)

@@ -18,9 +18,9 @@ import (
 
 // A follower has the cluster's objects as they are now, and makes snapshots.
 type follower struct {
-	allowStatic bool
-	check       memo
-	changed     chan struct{} // holds a token when an object has changed
+	decoder decoder
+	check   memo
+	changed chan struct{} // holds a token when an object has changed
 
 	mutex   sync.Mutex
 	objects map[string]*clusterObject // by Object
@@ -41,7 +41,7 @@ func (f *follower) put(shown any) {
 	if o := f.objects[key]; o != nil && o.uid == u.GetUID() && o.generation == u.GetGeneration() {
 		return // only the status or metadata differ
 	}
-	o := decodeObject(u, f.allowStatic)
+	o := f.decoder.object(u)
 	if f.started {
 		o.lastGood = nil // memory knows better
 	}
@@ -75,7 +75,7 @@ func (f *follower) signal() {
 // objects' statuses hold.
 func (f *follower) first() (*Snapshot, []Finding) {
 	objects := f.read(func(o *clusterObject) (*Source, *Metric, []Finding) {
-		source, metric := o.lastGoodVersion(f.allowStatic)
+		source, metric := o.lastGoodVersion(f.decoder)
 		return cmp.Or(o.source, source), metric, nil
 	})
 	f.last, _ = Merge(nil, objects, f.check.run)

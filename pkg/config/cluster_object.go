@@ -30,8 +30,14 @@ type clusterObject struct {
 	lastGood any       // status.lastGoodSpec, if any; nil after the first snapshot
 }
 
-// decodeObject decodes and validates an object.
-func decodeObject(u *unstructured.Unstructured, allowStatic bool) *clusterObject {
+// A decoder knows what objects of the cluster may name.
+type decoder struct {
+	allowStatic bool
+	presets     Presets
+}
+
+// object decodes and validates an object.
+func (d decoder) object(u *unstructured.Unstructured) *clusterObject {
 	o := &clusterObject{
 		kind:       u.GetKind(),
 		name:       objectName(u.GetKind(), u.GetNamespace(), u.GetName()),
@@ -47,7 +53,7 @@ func decodeObject(u *unstructured.Unstructured, allowStatic bool) *clusterObject
 			Annotations:       u.GetAnnotations(),
 		},
 	}
-	o.source, o.metric, o.findings = decodeSpec(o.kind, o.meta, u.Object["spec"], allowStatic)
+	o.source, o.metric, o.findings = d.spec(o.kind, o.meta, u.Object["spec"])
 	if status, ok := u.Object["status"].(map[string]any); ok && status["lastGoodSpec"] != nil {
 		o.lastGood = status["lastGoodSpec"]
 	}
@@ -57,19 +63,19 @@ func decodeObject(u *unstructured.Unstructured, allowStatic bool) *clusterObject
 // lastGoodVersion decodes and validates the spec that the status holds. It
 // returns nothing where there is none, or where it is not good any more, for
 // instance because gaugeway runs without --allow-static now.
-func (o *clusterObject) lastGoodVersion(allowStatic bool) (*Source, *Metric) {
+func (o *clusterObject) lastGoodVersion(d decoder) (*Source, *Metric) {
 	if o.lastGood == nil {
 		return nil, nil
 	}
 	meta := o.meta
 	meta.Generation = 0 // nobody wrote it down
-	source, metric, _ := decodeSpec(o.kind, meta, o.lastGood, allowStatic)
+	source, metric, _ := d.spec(o.kind, meta, o.lastGood)
 	return source, metric
 }
 
-// decodeSpec makes an object of a spec and validates it. It returns the object or
+// spec makes an object of a spec and validates it. It returns the object or
 // what is wrong with it.
-func decodeSpec(kind string, meta metav1.ObjectMeta, spec any, allowStatic bool) (*Source, *Metric, []Finding) {
+func (d decoder) spec(kind string, meta metav1.ObjectMeta, spec any) (*Source, *Metric, []Finding) {
 	var (
 		origin   Origin
 		findings []Finding
@@ -87,9 +93,9 @@ func decodeSpec(kind string, meta metav1.ObjectMeta, spec any, allowStatic bool)
 		if f := decodeStrictly(object, spec, &s.Spec); f != nil {
 			return nil, nil, []Finding{*f}
 		}
-		s.SetDefaults()
-		add(v1alpha1.ReasonNotAllowed, s.ValidateInCluster(allowStatic))
-		add(v1alpha1.ReasonInvalid, s.Validate())
+		errs := complete(s, d.presets)
+		add(v1alpha1.ReasonNotAllowed, s.ValidateInCluster(d.allowStatic))
+		add(v1alpha1.ReasonInvalid, errs)
 		if len(findings) == 0 {
 			return &Source{GatewaySource: s}, nil, nil
 		}

@@ -462,8 +462,8 @@ func TestClusterRefuses(t *testing.T) {
 		},
 		{
 			name:   "a field of another version",
-			object: sourceObject("a", 1, "{pods: {selector: {}, port: 1}, preset: kong}"),
-			want:   change{"kong @1", "[Invalid] GatewaySource/shop/a: spec: unknown field \"preset\"; correct the object, or install the CustomResourceDefinitions of this version\n"},
+			object: sourceObject("a", 1, "{pods: {selector: {}, port: 1}, gateway: kong}"),
+			want:   change{"kong @1", "[Invalid] GatewaySource/shop/a: spec: unknown field \"gateway\"; correct the object, or install the CustomResourceDefinitions of this version\n"},
 		},
 		{
 			name:   "a value that cannot be decoded",

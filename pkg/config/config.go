@@ -92,8 +92,12 @@ func (m *Metric) Finding(field, message, cure string) Finding {
 
 // LuaFinding returns a finding about the Lua text. Line and column count from 1
 // within the text, 0 for unknown; where lines of the text are not lines of the
-// file, the finding is shown at the field and its message names the line.
+// file, the finding is shown at the field and its message names the line. Where
+// the metric is one of a preset, it is shown at that.
 func (m *Metric) LuaFinding(line, column int, message, cure string) Finding {
+	if m.Spec.Preset != nil {
+		return m.Finding("spec.preset", message, cure)
+	}
 	f := m.Finding("spec.lua", message, cure)
 	switch {
 	case line <= 0:
@@ -106,6 +110,15 @@ func (m *Metric) LuaFinding(line, column int, message, cure string) Finding {
 		f.Message = "line " + strconv.Itoa(line) + " of the text: " + message
 	}
 	return f
+}
+
+// PresetOf returns the preset that all of the sources name; empty where one names
+// none, or another.
+func PresetOf(sources []*Source) string {
+	if len(sources) == 0 || slices.ContainsFunc(sources, func(s *Source) bool { return s.Spec.Preset != sources[0].Spec.Preset }) {
+		return ""
+	}
+	return sources[0].Spec.Preset
 }
 
 // SlowestInterval returns the source with the longest interval, the first of
@@ -122,13 +135,13 @@ func SlowestInterval(sources []*Source) (slowest *Source, interval time.Duration
 // A Check examines a metric that is valid otherwise, with its sources in the
 // metric's order: the caller of this package compiles the Lua. A finding that
 // is not a warning keeps the metric out of the Snapshot. The Reason of a finding
-// may be left empty: it is then CompileError for spec.lua and Invalid for all else.
+// may be left empty: it is then CompileError for spec.lua and spec.preset and Invalid for all else.
 type Check func(m *Metric, sources []*Source) []Finding
 
-// Load reads a folder once: Read, then Merge with nothing to fall back on. A nil
-// check finds nothing. The error is that of Read.
-func Load(dir string, check Check) (*Snapshot, []Finding, error) {
-	objects, err := Read(dir)
+// Load reads a folder once: Read, then Merge with nothing to fall back on. Nil
+// presets know none, and a nil check finds nothing. The error is that of Read.
+func Load(dir string, presets Presets, check Check) (*Snapshot, []Finding, error) {
+	objects, err := Read(dir, presets)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -15,7 +15,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // parsed returns the objects of files that are given by name and content, in order.
 func parsed(files ...string) *Objects {
 	objects := &Objects{}
-	p := newParser(objects)
+	p := newParser(objects, nil)
 	for i := 0; i+1 < len(files); i += 2 {
 		p.file(files[i], []byte(files[i+1]))
 	}

@@ -162,7 +162,7 @@ func (m *merge) addMetric(metric *Metric, check Check) {
 func withReasons(findings []Finding) []Finding {
 	findings = slices.Clone(findings)
 	for i := range findings {
-		if f := &findings[i]; f.Reason == "" && !f.Warning && f.Field == "spec.lua" {
+		if f := &findings[i]; f.Reason == "" && !f.Warning && (f.Field == "spec.lua" || f.Field == "spec.preset") {
 			f.Reason = v1alpha1.ReasonCompileError
 		}
 	}
@@ -263,7 +263,7 @@ func (m *merge) missingSource(namespace string, ref v1alpha1.SourceReference) (m
 	slices.Sort(all)
 	slices.Sort(here)
 	const shown = 5
-	switch near := nearest(ref.Name, here); {
+	switch near := Nearest(ref.Name, here); {
 	case len(all) == 0 && m.cluster:
 		cure = fmt.Sprintf("define it, there is no GatewaySource that namespace %s may use", namespace)
 	case len(all) == 0:

@@ -11,8 +11,6 @@ import (
 // closest name, else the names that there are.
 func unknownFieldCure(kind, path, name string, names []string) string {
 	switch kind + " " + path {
-	case v1alpha1.KindGatewaySource + " spec.preset":
-		return "this version has no presets; remove it, give port and path in pods or service, and write the expression in full"
 	case v1alpha1.KindGatewaySource + " spec.port", v1alpha1.KindGatewaySource + " spec.path":
 		return "it belongs to the targets; write pods: {selector: {matchLabels: {...}}, port: ..., path: ...} or service: {name: ..., port: ..., path: ...}"
 	case v1alpha1.KindGatewaySource + " spec.selector":
@@ -20,7 +18,7 @@ func unknownFieldCure(kind, path, name string, names []string) string {
 	case v1alpha1.KindGatewaySource + " spec.url", v1alpha1.KindGatewaySource + " spec.urls":
 		return "write static: {urls: [http://host:port/metrics]}"
 	}
-	if near := nearest(name, names); near != "" {
+	if near := Nearest(name, names); near != "" {
 		return "did you mean " + near + "?"
 	}
 	if strings.HasPrefix(path, "metadata.") {
@@ -29,9 +27,9 @@ func unknownFieldCure(kind, path, name string, names []string) string {
 	return "the fields here are " + strings.Join(names, ", ")
 }
 
-// nearest returns the candidate that differs least from a name, ignoring case;
+// Nearest returns the candidate that differs least from a name, ignoring case;
 // empty if none is within a third of the name's length. Of several the first wins.
-func nearest(name string, candidates []string) string {
+func Nearest(name string, candidates []string) string {
 	best, limit := "", max(1, len(name)/3)+1
 	for _, c := range candidates {
 		if d := editDistance(strings.ToLower(name), strings.ToLower(c), limit); d < limit {

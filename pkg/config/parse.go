@@ -23,13 +23,14 @@ const apiVersion = v1alpha1.GroupName + "/" + v1alpha1.Version
 // A parser adds the objects of one file after the other.
 type parser struct {
 	objects *Objects
+	presets Presets                     // nil for none
 	first   map[string]*Origin          // of each object, to find the second
 	content func(*document, *yaml.Node) // takes what a document holds
 }
 
 // newParser returns a parser that adds configuration objects.
-func newParser(objects *Objects) parser {
-	return parser{objects: objects, first: map[string]*Origin{}, content: (*document).object}
+func newParser(objects *Objects, presets Presets) parser {
+	return parser{objects: objects, presets: presets, first: map[string]*Origin{}, content: (*document).object}
 }
 
 // file adds the objects of one file. Documents are split before they are
@@ -141,7 +142,7 @@ func (d *document) object(n *yaml.Node) {
 		d.at(n, "kind", "missing", "write kind: "+v1alpha1.KindGatewaySource+" or kind: "+v1alpha1.KindGatewayMetric)
 	case kind != v1alpha1.KindGatewaySource && kind != v1alpha1.KindGatewayMetric:
 		cure := "gaugeway reads " + v1alpha1.KindGatewaySource + " and " + v1alpha1.KindGatewayMetric + "; keep other objects in another folder"
-		if near := nearest(kind, []string{v1alpha1.KindGatewaySource, v1alpha1.KindGatewayMetric}); near != "" {
+		if near := Nearest(kind, []string{v1alpha1.KindGatewaySource, v1alpha1.KindGatewayMetric}); near != "" {
 			cure = "did you mean " + near + "?"
 		}
 		d.at(child(n, "kind"), "kind", fmt.Sprintf("unknown kind %q", kind), cure)
@@ -217,8 +218,7 @@ func (d *document) identified(n *yaml.Node, kind string) {
 			return
 		}
 		s.Namespace = namespace
-		s.SetDefaults()
-		if errs = s.Validate(); len(errs) == 0 {
+		if errs = complete(s, d.presets); len(errs) == 0 {
 			resolveFiles(s, filepath.Dir(d.file))
 			d.objects.Sources = append(d.objects.Sources, &Source{GatewaySource: s, Origin: w.origin})
 		}

@@ -152,7 +152,7 @@ func TestNearest(t *testing.T) {
 	t.Parallel()
 	f := func(name, want string) {
 		t.Helper()
-		if got := nearest(name, []string{"interval", "scrapeTimeout", "params", "lua", ""}); got != want {
+		if got := Nearest(name, []string{"interval", "scrapeTimeout", "params", "lua", ""}); got != want {
 			t.Errorf("%q: got %q, want %q", name, got, want)
 		}
 	}

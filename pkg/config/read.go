@@ -48,8 +48,8 @@ type fingerprint [sha256.Size]byte
 // already read. A document with tests, which is what gaugeway test reads, is no
 // object and left out as well, and so is a Kustomization; HorizontalPodAutoscalers,
 // which belong to the cluster, are only collected. A file that cannot be read is a
-// finding; the error says that the folder itself cannot.
-func Read(dir string) (*Objects, error) {
+// finding; the error says that the folder itself cannot. Nil presets know none.
+func Read(dir string, presets Presets) (*Objects, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return nil, fmt.Errorf("configuration folder cannot be read: %w", err)
@@ -64,7 +64,7 @@ func Read(dir string) (*Objects, error) {
 	slices.Sort(w.files)
 
 	objects := &Objects{Findings: w.findings, folders: w.folders}
-	p := newParser(objects)
+	p := newParser(objects, presets)
 	hash := sha256.New()
 	for _, file := range w.files {
 		data, err := readFile(file)

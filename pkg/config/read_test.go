@@ -137,7 +137,7 @@ e.yaml: cannot be read: not a regular file; make it readable or remove it
 			t.Parallel()
 			dir := t.TempDir()
 			c.files(t, dir)
-			objects, err := Read(dir)
+			objects, err := Read(dir, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -152,7 +152,7 @@ e.yaml: cannot be read: not a regular file; make it readable or remove it
 			if diff := cmp.Diff(c.wantFindings, got); diff != "" {
 				t.Errorf("findings: -want +got:\n%s", diff)
 			}
-			again, err := Read(dir)
+			again, err := Read(dir, nil)
 			if err != nil || again.fingerprint != objects.fingerprint {
 				t.Errorf("the same files have two fingerprints (%v)", err)
 			}
@@ -167,7 +167,7 @@ func TestReadError(t *testing.T) {
 	write(t, file, kongYAML)
 	f := func(path, want string) {
 		t.Helper()
-		if _, _, err := Load(path, nil); err == nil || err.Error() != want {
+		if _, _, err := Load(path, nil, nil); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
@@ -182,7 +182,7 @@ func TestFingerprint(t *testing.T) {
 	f := func(change func(), changed bool) {
 		t.Helper()
 		change()
-		objects, err := Read(dir)
+		objects, err := Read(dir, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -215,7 +215,7 @@ func TestLoad(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "a.yaml"), metricYAML("load", "load", "odd")+"---\n"+metricYAML("other", "other", "bad"))
 	write(t, filepath.Join(dir, "b.yaml"), kongYAML)
-	snapshot, findings, err := Load(dir, refuseBad)
+	snapshot, findings, err := Load(dir, nil, refuseBad)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,10 +11,12 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// A Watcher follows a configuration folder. All fields are required.
+// A Watcher follows a configuration folder. All fields but Presets are required.
 type Watcher struct {
 	// Dir is the folder, as Read takes it.
 	Dir string
+	// Presets know the gateways that sources name, as Read takes them; may be nil.
+	Presets Presets
 	// Check examines metrics, as Merge takes it.
 	Check Check
 	// OnChange is called with each new configuration, one call at a time. The
@@ -110,7 +112,7 @@ func split(dir string) (above, path string, err error) {
 }
 
 func (r *reload) run() {
-	objects, err := Read(r.watcher.Dir)
+	objects, err := Read(r.watcher.Dir, r.watcher.Presets)
 	if err != nil {
 		if err.Error() != r.failure {
 			r.failure = err.Error()

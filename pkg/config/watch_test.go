@@ -18,7 +18,7 @@ type change struct{ summary, findings string }
 // never polls, so that a change arrives only if the system reports it.
 func watch(t *testing.T, dir string) <-chan change {
 	t.Helper()
-	last, findings, err := Load(dir, refuseBad)
+	last, findings, err := Load(dir, nil, refuseBad)
 	if err != nil || len(findings) > 0 {
 		t.Fatalf("%v\n%s", err, printed(findings))
 	}

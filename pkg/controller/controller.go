@@ -85,6 +85,9 @@ type Options struct {
 	// what is wrong with the others; ok is false for a source that is not
 	// scraped. Required with Cache.
 	Source func(key metric.Key) (covered, expected int, failures []string, ok bool)
+	// Doubts returns which targets of a source do not look like the gateway that it
+	// names; nil knows of none.
+	Doubts func(key metric.Key) []string
 
 	// Registry takes the gauges gaugeway_leader and gaugeway_apiservice_owned; nil
 	// for none.

@@ -87,6 +87,7 @@ type view struct {
 	entries map[metric.Key]*metric.Entry
 	answer  func(*metric.Entry) provider.Answer
 	source  func(metric.Key) (covered, expected int, failures []string, ok bool)
+	doubts  func(metric.Key) []string // may be nil
 }
 
 // next returns a copy of an object with the status that it should have. early:
@@ -250,12 +251,23 @@ func (w *view) targets(s *v1alpha1.GatewaySourceStatus, key metric.Key, v verdic
 		reason, message = v1alpha1.ReasonPartial, fmt.Sprintf("%d of %d targets do not answer%s", expected-covered, expected, listed(failures))
 	default:
 		reason, message = v1alpha1.ReasonScraping, "every expected target answers"
+		if doubts := w.doubted(key); len(doubts) > 0 {
+			reason, message = v1alpha1.ReasonOtherGateway, message+listed(doubts)
+		}
 	}
 	s.Targets = ""
 	if ok {
 		s.Targets = fmt.Sprintf("%d/%d", covered, expected)
 	}
 	w.set(&s.Conditions, v1alpha1.ConditionFresh, isFresh(reason), reason, message, s.ObservedGeneration)
+}
+
+// doubted returns which targets of a source do not look like its gateway.
+func (w *view) doubted(key metric.Key) []string {
+	if w.doubts == nil {
+		return nil
+	}
+	return w.doubts(key)
 }
 
 // listed returns ": " and the first failures, in an order that does not change
@@ -279,7 +291,7 @@ func listed(failures []string) string {
 // isFresh reports whether a reason of the condition Fresh means that it holds.
 func isFresh(reason string) bool {
 	switch reason {
-	case string(metric.StateFresh), string(metric.StatePartial), string(metric.StateIdle), v1alpha1.ReasonScraping:
+	case string(metric.StateFresh), string(metric.StatePartial), string(metric.StateIdle), v1alpha1.ReasonScraping, v1alpha1.ReasonOtherGateway:
 		return true // ReasonPartial is StatePartial
 	}
 	return false

@@ -150,7 +150,7 @@ func (r *reporter) list(ctx context.Context) ([]subject, error) {
 
 // changes returns what is to be written now, transitions first.
 func (r *reporter) changes(c *configuration, subjects []subject) []*change {
-	w := &view{now: r.o.Clock.Now(), entries: map[metric.Key]*metric.Entry{}, answer: r.o.Answer, source: r.o.Source}
+	w := &view{now: r.o.Clock.Now(), entries: map[metric.Key]*metric.Entry{}, answer: r.o.Answer, source: r.o.Source, doubts: r.o.Doubts}
 	for _, e := range r.o.Board.All() {
 		w.entries[e.Key] = e
 	}

@@ -165,6 +165,7 @@ func TestSourceStatus(t *testing.T) {
 		want    string // targets, conditions
 	}{
 		{"all answer", &targets{3, 3, nil}, "3/3 Fresh=True Scraping: every expected target answers @1"},
+		{"one is another gateway", &targets{3, 3, []string{"a does not look like kong"}}, "3/3 Fresh=True OtherGateway: every expected target answers: a does not look like kong @1"},
 		{"some answer", &targets{1, 3, []string{"b: timeout", "a: refused"}}, "1/3 Fresh=True Partial: 2 of 3 targets do not answer: a: refused; b: timeout @1"},
 		{"none answers", &targets{0, 5, []string{"e", "d", "c", "b", "a"}}, "0/5 Fresh=False Silent: no target answers: a; b; c; and 2 more @1"},
 		{"there are none", &targets{0, 0, []string{"no pod matches"}}, "0/0 Fresh=False NoTargets: no target is expected to answer: no pod matches @1"},

@@ -58,7 +58,7 @@ type world struct {
 // targets are what the engine says about a source.
 type targets struct {
 	covered, expected int
-	failures          []string
+	failures          []string // or, where none is missing, doubts
 }
 
 func newWorld(t *testing.T, objects ...client.Object) *world {
@@ -219,6 +219,11 @@ func (w *world) options() Options {
 			defer w.mu.Unlock()
 			t, ok := w.targets[key.Name]
 			return t.covered, t.expected, t.failures, ok
+		},
+		Doubts: func(key metric.Key) []string {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return w.targets[key.Name].failures
 		},
 		Registry: w.registry,
 		Clock:    w.clock,

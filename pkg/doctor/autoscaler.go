@@ -24,6 +24,10 @@ type AutoscalerOptions struct {
 	// Kinds has the kind of resources by their name with the group, such as
 	// httproutes.gateway.networking.k8s.io; of others it is guessed.
 	Kinds map[string]string
+	// Sources are those of the metrics, as far as they are known, and Modules the
+	// functions of the presets that they name.
+	Sources []v1alpha1.GatewaySource
+	Modules map[string]*script.Module
 	// Version of the API server that accepted the autoscalers; empty: none did,
 	// they come from files.
 	Version string
@@ -252,7 +256,7 @@ func (c *autoscalerCheck) declaredAs(metricName string) string {
 func (c *autoscalerCheck) program(m *v1alpha1.GatewayMetric) *script.Program {
 	p, seen := c.programs[m]
 	if !seen {
-		p = compile(m)
+		p = compile(m, c.o.Sources, c.o.Modules)
 		c.programs[m] = p
 	}
 	return p

@@ -29,6 +29,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
+	"github.com/gaugeway/gaugeway/pkg/script"
 )
 
 // Names of an installation, where neither Options nor an APIService of gaugeway
@@ -98,6 +99,8 @@ type Options struct {
 	Raw Getter
 	// Clock is what ages and certificates are held against.
 	Clock clock.PassiveClock
+	// Modules are the functions of presets, by the presets' names.
+	Modules map[string]*script.Module
 	// Namespace limits the sources, metrics and autoscalers that are looked at;
 	// empty: those of all namespaces.
 	Namespace string

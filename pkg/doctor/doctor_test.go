@@ -341,6 +341,9 @@ func TestStatuses(t *testing.T) {
 			s.Status.Targets = "0/3"
 			condition(&s.Status.Conditions, v1alpha1.ConditionFresh, v1alpha1.ReasonSilent, "kong-0: timeout")
 		}, []string{"error " + kong + ": Silent: targets 0/3 answer: kong-0: timeout"}},
+		{"source that is another gateway", func(s *v1alpha1.GatewaySource, _ *v1alpha1.GatewayMetric) {
+			condition(&s.Status.Conditions, v1alpha1.ConditionFresh, v1alpha1.ReasonOtherGateway, "every expected target answers: kong-0 does not look like kong: it looks like envoy")
+		}, []string{"warning " + kong + ": every expected target answers: kong-0 does not look like kong: it looks like envoy | correct spec.preset"}},
 		{"source without Fresh", func(s *v1alpha1.GatewaySource, _ *v1alpha1.GatewayMetric) {
 			s.Status.Conditions = s.Status.Conditions[:1]
 		},

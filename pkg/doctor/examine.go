@@ -30,6 +30,8 @@ func (e *examination) autoscalers(ctx context.Context) {
 		External: e.undeclared(externalGroup),
 		Custom:   e.undeclared(customGroup),
 		Kinds:    e.kinds(ctx),
+		Sources:  e.sources,
+		Modules:  e.Modules,
 		Version:  e.version,
 	})...)
 }

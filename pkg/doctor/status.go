@@ -50,6 +50,8 @@ func (e *examination) sourceStatus(s *v1alpha1.GatewaySource) {
 		e.add(Warning, object, fmt.Sprintf("targets %s answer: %s", s.Status.Targets, fresh.Message), look)
 	case fresh.Reason == v1alpha1.ReasonNoTargets:
 		e.add(Error, object, "it has no targets: "+fresh.Message, "see that its selector or Service matches pods, and its port is theirs: "+look)
+	case fresh.Reason == v1alpha1.ReasonOtherGateway:
+		e.add(Warning, object, fresh.Message, "correct spec.preset, or the port and the path: "+look)
 	case fresh.Status != metav1.ConditionTrue:
 		e.add(Error, object, fmt.Sprintf("%s: targets %s answer: %s", fresh.Reason, s.Status.Targets, fresh.Message), look)
 	default:
@@ -149,7 +151,7 @@ func (e *examination) maxAge(m *v1alpha1.GatewayMetric) (age time.Duration, know
 // memory warns of a program that reads earlier results where several replicas
 // serve: each remembers only its own.
 func (e *examination) memory(object string, m *v1alpha1.GatewayMetric) {
-	program := compile(m)
+	program := compile(m, e.sources, e.Modules)
 	if program == nil || len(program.History()) == 0 || e.install.replicas() < 2 {
 		return
 	}
@@ -159,12 +161,30 @@ func (e *examination) memory(object string, m *v1alpha1.GatewayMetric) {
 
 // compile returns the program of a metric; nil where it does not compile, which
 // its condition Accepted says.
-func compile(m *v1alpha1.GatewayMetric) *script.Program {
-	program, err := script.Compile(m.Spec.Lua, script.Options{Name: m.Name})
+func compile(m *v1alpha1.GatewayMetric, sources []v1alpha1.GatewaySource, modules map[string]*script.Module) *script.Program {
+	o := script.Options{Name: m.Name, Modules: modules, Gateway: gatewayOf(m, sources)}
+	program, err := script.Compile(m.Spec.Expression(), o)
 	if err != nil {
 		return nil
 	}
 	return program
+}
+
+// gatewayOf returns the preset that all sources of a metric name, as far as they
+// are known; empty for none.
+func gatewayOf(m *v1alpha1.GatewayMetric, sources []v1alpha1.GatewaySource) string {
+	var presets []string
+	for _, r := range m.Spec.Sources {
+		for i := range sources {
+			if s := &sources[i]; s.Name == r.Name && s.Namespace == cmp.Or(r.Namespace, m.Namespace) {
+				presets = append(presets, s.Spec.Preset)
+			}
+		}
+	}
+	if presets = slices.Compact(presets); len(presets) != 1 {
+		return ""
+	}
+	return presets[0]
 }
 
 // accepted checks that the leader has looked at an object as it is, and took it.

@@ -28,6 +28,7 @@ type observation struct {
 	err               error
 	oldest            int64    // ms, the oldest newest-sample
 	empty             []string // selectors that matched nothing
+	notes             []string // what is missing that presets know of
 }
 
 // A memory is what a metric's answers depend on beyond the current samples.
@@ -176,6 +177,9 @@ func (m *memory) fill(r *rules, o *observation, result *metric.Result) {
 		result.Reason = "its expression has no data"
 		if len(o.empty) > 0 {
 			result.Reason += ": no series matches " + list(o.empty)
+		}
+		if len(o.notes) > 0 {
+			result.Reason += ": " + list(o.notes)
 		}
 	case m.observed == 0:
 		result.State = metric.StateIdle

@@ -27,6 +27,7 @@ import (
 	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
 	"github.com/gaugeway/gaugeway/pkg/discover"
 	"github.com/gaugeway/gaugeway/pkg/metric"
+	"github.com/gaugeway/gaugeway/pkg/preset"
 	"github.com/gaugeway/gaugeway/pkg/script"
 	"github.com/gaugeway/gaugeway/pkg/window"
 )
@@ -51,6 +52,8 @@ type Options struct {
 	// Secrets returns a key of a Secret or ConfigMap, for sources that name one;
 	// nil knows none. It does no I/O: what is not known yet is an error.
 	Secrets Secrets
+	// Presets are what sources and programs may name; nil for none.
+	Presets *preset.Set
 	// Limits of each evaluation; the zero value means script.DefaultLimits.
 	Limits script.Limits
 	Logger logr.Logger
@@ -67,6 +70,7 @@ type Engine struct {
 	discover func(*v1alpha1.GatewaySource) (discover.Discoverer, error)
 	podOf    func(namespace, address string) (pod string, ok bool)
 	secrets  Secrets
+	presets  *preset.Set
 
 	// evaluating bounds the evaluations that run at once.
 	evaluating chan struct{}
@@ -106,6 +110,7 @@ func New(o Options) *Engine {
 		discover:   o.Discover,
 		podOf:      o.PodOf,
 		secrets:    o.Secrets,
+		presets:    o.Presets,
 		evaluating: make(chan struct{}, runtime.GOMAXPROCS(0)),
 		sources:    map[metric.Key]*source{},
 		programs:   map[metric.Key]*program{},
@@ -150,7 +155,7 @@ func (e *Engine) start(s *source) {
 func (e *Engine) Apply(sources []*v1alpha1.GatewaySource, metrics []*v1alpha1.GatewayMetric) error {
 	e.applying.Lock()
 	defer e.applying.Unlock()
-	compiled := e.compile(metrics)
+	compiled := e.compile(sources, metrics)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var problems []error
@@ -238,16 +243,18 @@ func (e *Engine) program(m *v1alpha1.GatewayMetric, c compilation) (*program, er
 	if err != nil {
 		return e.keep(old), err
 	}
-	if old != nil && reflect.DeepEqual(old.object.Spec, m.Spec) && old.reads(parts) && old.rules == newRules(&m.Spec, sources) {
+	changed := c.script != nil || c.err != nil
+	if old != nil && !changed && reflect.DeepEqual(old.object.Spec, m.Spec) && old.reads(parts) && old.rules == newRules(&m.Spec, sources) {
 		return old, nil
 	}
-	if c.script == nil && c.err == nil { // a source has changed, and not the metric
-		c = e.compileOne(m)
+	if !changed { // a source has changed, and not the metric
+		c = e.compileOne(m, gatewayOf(sources))
 	}
 	if c.err != nil {
 		return e.keep(old), c.err
 	}
 	p := newProgram(e, m, c.script, sources, parts)
+	p.gateway = c.gateway
 	if old != nil {
 		p.inherit(old)
 	}
@@ -256,29 +263,32 @@ func (e *Engine) program(m *v1alpha1.GatewayMetric, c compilation) (*program, er
 
 // A compilation is what compiling a metric gave: a script or an error.
 type compilation struct {
-	script *script.Program
-	err    error
+	script  *script.Program
+	gateway string // the preset that its sources name
+	err     error
 }
 
-// compile compiles the metrics that are new or changed. The caller holds
-// e.applying and not e.mu.
-func (e *Engine) compile(metrics []*v1alpha1.GatewayMetric) map[*v1alpha1.GatewayMetric]compilation {
+// compile compiles the metrics that are new or changed, or whose sources name
+// another preset. The caller holds e.applying and not e.mu.
+func (e *Engine) compile(sources []*v1alpha1.GatewaySource, metrics []*v1alpha1.GatewayMetric) map[*v1alpha1.GatewayMetric]compilation {
 	compiled := map[*v1alpha1.GatewayMetric]compilation{}
+	named := presetsOf(sources)
 	for _, m := range metrics {
-		old := e.programs[metric.Key{Namespace: m.Namespace, Name: m.Name}]
-		if old == nil || !reflect.DeepEqual(old.object.Spec, m.Spec) {
-			compiled[m] = e.compileOne(m)
+		old, gateway := e.programs[metric.Key{Namespace: m.Namespace, Name: m.Name}], named.of(m)
+		if old == nil || old.gateway != gateway || !reflect.DeepEqual(old.object.Spec, m.Spec) {
+			compiled[m] = e.compileOne(m, gateway)
 		}
 	}
 	return compiled
 }
 
-func (e *Engine) compileOne(m *v1alpha1.GatewayMetric) compilation {
-	compiled, err := script.Compile(m.Spec.Lua, script.Options{Name: m.Name, Limits: e.limits})
+func (e *Engine) compileOne(m *v1alpha1.GatewayMetric, gateway string) compilation {
+	o := script.Options{Name: m.Name, Limits: e.limits, Modules: e.presets.Modules(), Gateway: gateway}
+	compiled, err := script.Compile(m.Spec.Expression(), o)
 	if err != nil {
-		return compilation{err: fmt.Errorf("spec.lua: %w", err)}
+		return compilation{gateway: gateway, err: fmt.Errorf("%s: %w", expressionField(m), err)}
 	}
-	return compilation{script: compiled}
+	return compilation{script: compiled, gateway: gateway}
 }
 
 // keep returns a program that goes on though its object cannot be used: not
@@ -394,8 +404,13 @@ func (e *Engine) past(namespace string) *window.Window {
 	return w
 }
 
+// readyTicks is how many ticks each source has tried before a replica is ready.
+// After the first a rate has no answer yet, and a replica that is asked all the
+// same would fail an autoscaler that another one could serve.
+const readyTicks = 2
+
 // Ready returns nil once the configuration is applied and every source has
-// tried one tick, or 30 s after the start.
+// tried two ticks, or 30 s after the start.
 func (e *Engine) Ready() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -407,13 +422,13 @@ func (e *Engine) Ready() error {
 	}
 	var waiting []string
 	for key, s := range e.sources {
-		if s.lastTick.Load() == 0 {
+		if s.ticks.Load() < readyTicks {
 			waiting = append(waiting, key.String())
 		}
 	}
 	if len(waiting) > 0 {
 		slices.Sort(waiting)
-		return fmt.Errorf("waiting for the first scrape of %s", strings.Join(waiting, ", "))
+		return fmt.Errorf("waiting for the first %d scrapes of %s", readyTicks, strings.Join(waiting, ", "))
 	}
 	return nil
 }

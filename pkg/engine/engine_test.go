@@ -474,7 +474,7 @@ func TestReady(t *testing.T) {
 	ended := make(chan error)
 	go func() { ended <- r.engine.Run(ctx) }()
 	await(t, r.clock.HasWaiters)
-	if err := r.engine.Ready(); err == nil || err.Error() != "waiting for the first scrape of ns/kong" {
+	if err := r.engine.Ready(); err == nil || err.Error() != "waiting for the first 2 scrapes of ns/kong" {
 		t.Errorf("not ready for %v", err)
 	}
 	if err := r.engine.Live(); err != nil {
@@ -486,6 +486,19 @@ func TestReady(t *testing.T) {
 		t.Errorf("a loop that hangs in its first tick: %v", err)
 	}
 	close(release)
+	await(t, func() bool { return s.ticks.Load() == 1 && r.clock.HasWaiters() })
+	if err := r.engine.Ready(); err == nil {
+		t.Error("ready before there can be a rate")
+	}
+	await(t, func() bool {
+		if r.engine.Ready() != nil {
+			r.clock.Step(time.Second)
+		}
+		return r.engine.Ready() == nil
+	})
+	if n := s.ticks.Load(); n != readyTicks {
+		t.Errorf("ready after %d ticks", n)
+	}
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)

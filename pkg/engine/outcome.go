@@ -43,7 +43,7 @@ func (s *source) take(a answer) {
 	err, broken := a.err, errors.As(a.err, new(panicError))
 	switch {
 	case broken:
-		s.pollers[p.target.ID] = s.poller(p.target, s.settings.format) // its parser may be broken
+		s.pollers[p.target.ID] = s.poller(p.target, s.settings) // its parser may be broken
 	case err != nil:
 	case a.result.Batch.Time > s.engine.clock.Now().UnixMilli()+time.Duration(s.interval.Load()).Milliseconds():
 		err = errFuture
@@ -52,6 +52,9 @@ func (s *source) take(a answer) {
 	}
 	s.mu.Unlock()
 	s.engine.metrics.observeScrape(s.key, p.target, a.result, err)
+	if err == nil {
+		s.recognize(p)
+	}
 	if a.err != nil && !broken && p.target.Terminating && !errors.Is(a.err, context.Canceled) {
 		s.depart(p.target, a)
 		return
@@ -97,6 +100,7 @@ func (s *source) note(t metric.Target, err error) {
 func (s *source) forget(t metric.Target) {
 	s.mu.Lock()
 	delete(s.silent, t.ID)
+	delete(s.unlike, t.ID)
 	s.mu.Unlock()
 	s.engine.metrics.forgetTarget(s.key, t)
 }
@@ -131,6 +135,9 @@ type SourceStatus struct {
 	// Failures say why targets are missing: of the silent ones how the last scrape
 	// failed, and what keeps discovery from finding others.
 	Failures []string
+	// Doubts say which targets that answer do not look like the gateway that the
+	// source names, and what they look like.
+	Doubts []string
 }
 
 // Source returns how the targets of a source are now, and false where there is no
@@ -142,7 +149,7 @@ func (e *Engine) Source(key metric.Key) (SourceStatus, bool) {
 	if s == nil {
 		return SourceStatus{}, false
 	}
-	status := SourceStatus{Targets: s.window.Targets(), Failures: s.failures()}
+	status := SourceStatus{Targets: s.window.Targets(), Failures: s.failures(), Doubts: s.doubts()}
 	status.Covered, status.Expected = s.window.Coverage(e.clock.Now().UnixMilli())
 	return status, true
 }

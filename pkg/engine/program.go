@@ -32,6 +32,7 @@ type program struct {
 	parts   []window.Part
 	shared  *window.Selections // of all programs that read the parts
 	gone    atomic.Bool        // removed by Apply
+	gateway string             // the preset that its sources name
 
 	mu      sync.Mutex // one evaluation at a time: several sources may call
 	view    *window.View
@@ -109,7 +110,7 @@ func (p *program) drops(old *program) bool {
 func (p *program) inherit(old *program) {
 	old.mu.Lock()
 	defer old.mu.Unlock()
-	if p.object.Spec.Lua != old.object.Spec.Lua || p.restricted(old) || p.drops(old) {
+	if p.object.Spec.Expression() != old.object.Spec.Expression() || p.gateway != old.gateway || p.restricted(old) || p.drops(old) {
 		return
 	}
 	p.memory, p.since, p.last = old.memory, old.since, old.last
@@ -220,8 +221,8 @@ func (p *program) run(o *observation, r *round) {
 	}
 	o.value, o.err = p.script.Run(env)
 	o.oldest = p.view.Oldest()
-	for _, sel := range p.view.Empty() {
-		o.empty = append(o.empty, sel.String())
+	if len(o.value.Items) == 0 {
+		p.explain(o)
 	}
 	var budget *script.BudgetError
 	if !errors.As(o.err, &budget) {

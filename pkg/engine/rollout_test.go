@@ -185,7 +185,7 @@ func TestARolloutWithSurgeIsNotLostLoad(t *testing.T) {
 		f.load(at("gone"))
 	}
 	status, ok := f.rig.engine.Source(metric.Key{Namespace: "ns", Name: "kong"})
-	if got := fmt.Sprint(status, ok); got != "{3 3 3 []} true" {
+	if got := fmt.Sprint(status, ok); got != "{3 3 3 [] []} true" {
 		t.Errorf("the source is %s", got)
 	}
 }
@@ -405,7 +405,7 @@ func TestATerminatingPodThatRefusesConnections(t *testing.T) {
 	f.pods[0].URL = "http://" + listener.Addr().String()
 	listener.Close()
 	f.tick(300, f.pods[1])
-	if s, _ := f.rig.engine.Source(metric.Key{Namespace: "ns", Name: "kong"}); fmt.Sprint(s) != "{1 1 1 []}" {
+	if s, _ := f.rig.engine.Source(metric.Key{Namespace: "ns", Name: "kong"}); fmt.Sprint(s) != "{1 1 1 [] []}" {
 		t.Errorf("the source is %v", s)
 	}
 }

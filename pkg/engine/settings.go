@@ -10,6 +10,7 @@ import (
 	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
 	"github.com/gaugeway/gaugeway/pkg/discover"
 	"github.com/gaugeway/gaugeway/pkg/exposition"
+	"github.com/gaugeway/gaugeway/pkg/preset"
 	"github.com/gaugeway/gaugeway/pkg/scrape"
 )
 
@@ -26,6 +27,7 @@ type settings struct {
 	interval   time.Duration
 	timeout    time.Duration
 	format     exposition.Format
+	preset     *preset.Preset // nil for none
 	discoverer discover.Discoverer
 	scraper    *scrape.Scraper
 	materials  []scrape.Material // all that is read from Secrets and ConfigMaps
@@ -77,6 +79,7 @@ func (e *Engine) newSettings(src *v1alpha1.GatewaySource) (settings, error) {
 		interval:   spec.Interval.Duration,
 		timeout:    spec.ScrapeTimeout.Duration,
 		format:     exposition.Format(spec.Format),
+		preset:     e.presets.Get(spec.Preset),
 		discoverer: targets,
 		scraper:    scraper,
 		materials:  refs.materials,

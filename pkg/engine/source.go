@@ -10,6 +10,7 @@ import (
 	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
 	"github.com/gaugeway/gaugeway/pkg/exposition"
 	"github.com/gaugeway/gaugeway/pkg/metric"
+	"github.com/gaugeway/gaugeway/pkg/preset"
 	"github.com/gaugeway/gaugeway/pkg/scrape"
 	"github.com/gaugeway/gaugeway/pkg/window"
 )
@@ -35,6 +36,7 @@ type source struct {
 
 	gone     atomic.Bool  // ended by Apply
 	lastTick atomic.Int64 // ms; 0 before the first
+	ticks    atomic.Int64 // tried since the start
 	interval atomic.Int64 // ns
 	wake     chan struct{}
 
@@ -43,12 +45,15 @@ type source struct {
 	reset    bool               // parsers have to ask again what is wanted
 	programs []*program         // read only
 	silent   map[string]silence // targets that failed last, by ID
+	unlike   map[string]string  // of targets that do not look like the preset's gateway, by ID
 
 	// The loop's own.
 	pollers map[string]*poller  // by target ID
 	layouts *exposition.Layouts // what the parsers share; of what is wanted now
-	answers chan answer
-	rounds  rounds
+	// recognized: some target looks like the preset's gateway.
+	recognized bool
+	answers    chan answer
+	rounds     rounds
 }
 
 // A poller scrapes one target, one request at a time.
@@ -56,6 +61,9 @@ type poller struct {
 	target metric.Target
 	parser *exposition.Parser
 	busy   bool
+	// sighting is what it shows of the names that gateways are known by; nil where
+	// the source names no preset.
+	sighting *preset.Sighting
 }
 
 func newSource(e *Engine, key metric.Key, interval time.Duration) *source {
@@ -65,6 +73,7 @@ func newSource(e *Engine, key metric.Key, interval time.Duration) *source {
 		window:  window.New(interval.Milliseconds()),
 		wake:    make(chan struct{}, 1),
 		silent:  map[string]silence{},
+		unlike:  map[string]string{},
 		pollers: map[string]*poller{},
 		answers: make(chan answer, 64),
 	}
@@ -199,6 +208,7 @@ func (s *source) discover(set settings, at time.Time, fresh bool) {
 	s.window.SetTargets(targets, at.UnixMilli())
 	if fresh {
 		s.layouts = &exposition.Layouts{}
+		s.unrecognize()
 	}
 	listed := make(map[string]bool, len(targets))
 	for _, t := range targets {
@@ -207,7 +217,7 @@ func (s *source) discover(set settings, at time.Time, fresh bool) {
 			p.target = t
 			continue
 		}
-		s.pollers[t.ID] = s.poller(t, set.format)
+		s.pollers[t.ID] = s.poller(t, set)
 	}
 	for id, p := range s.pollers {
 		if !listed[id] {
@@ -217,8 +227,12 @@ func (s *source) discover(set settings, at time.Time, fresh bool) {
 	}
 }
 
-func (s *source) poller(t metric.Target, format exposition.Format) *poller {
-	return &poller{target: t, parser: exposition.NewParser(exposition.Options{Format: format, Want: s.window.Wanted, Layouts: s.layouts})}
+func (s *source) poller(t metric.Target, set settings) *poller {
+	p := &poller{target: t}
+	o := exposition.Options{Format: set.format, Want: s.window.Wanted, Layouts: s.layouts}
+	s.watch(p, set.preset, &o)
+	p.parser = exposition.NewParser(o)
+	return p
 }
 
 // scrape asks every target that is not still busy, and takes in the answers
@@ -291,6 +305,7 @@ func (e panicError) Error() string {
 // observe records the tick.
 func (s *source) observe(at time.Time) {
 	s.lastTick.Store(at.UnixMilli())
+	s.ticks.Add(1)
 	m := s.engine.metrics
 	m.ticks.WithLabelValues(s.key.Namespace, s.key.Name).Inc()
 	m.tickSeconds.WithLabelValues(s.key.Namespace, s.key.Name).Observe(s.engine.clock.Since(at).Seconds())

@@ -145,7 +145,7 @@ func race(b *testing.B, body []byte, measured, textparse, expfmt func()) float64
 	}
 	// A process keeps more than a benchmark does: without that, the collector
 	// never rests.
-	heap := make([]byte, 128<<20)
+	heap := make([]byte, 48<<20)
 	defer runtime.KeepAlive(heap)
 	turns := 1
 	switch name := b.Name(); {

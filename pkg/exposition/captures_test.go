@@ -101,7 +101,7 @@ func TestCapturesOfOtherKinds(t *testing.T) {
 	}
 	f("nginx-vts/DataDog__integrations-core__vts.json", "this is JSON")
 	f("rabbitmq/DataDog__integrations-core__mgmt_queues.json", "this is JSON")
-	f("haproxy/local/local__stats_csv_t0.csv.txt", "none of 5 lines can be read (the first is line 2, ")
+	f("haproxy/local/local__stats_csv_t0.csv.txt", "this is HAProxy's CSV")
 	f("envoy/DataDog__integrations-core__admin_stats_text.txt", "none of ")
 }
 

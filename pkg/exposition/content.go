@@ -20,6 +20,10 @@ const (
 var (
 	errMarkup = errors.New("this is an HTML page: is the path right?")
 	errJSON   = errors.New("this is JSON, not an exposition: is the path right?")
+
+	errStubStatus = errors.New("this is nginx's stub_status: choose the format StubStatus")
+	errCSV        = errors.New("this is HAProxy's CSV: choose the format Csv")
+	errGzip       = errors.New("this is gzip that the server did not declare as such: let it set Content-Encoding")
 )
 
 // A medium is what a content type says of the bodies that come with it.
@@ -92,9 +96,11 @@ func unreadable(body []byte, s Stats) error {
 	case bytes.HasPrefix(start, []byte("{")), bytes.HasPrefix(start, []byte("[")):
 		return errJSON
 	case bytes.HasPrefix(start, []byte("Active connections:")):
-		return errors.New("this is nginx's stub_status: choose the format StubStatus")
+		return errStubStatus
+	case bytes.HasPrefix(start, []byte("# pxname,")):
+		return errCSV
 	case bytes.HasPrefix(start, []byte("\x1f\x8b")):
-		return errors.New("this is gzip that the server did not declare as such: let it set Content-Encoding")
+		return errGzip
 	}
 	return fmt.Errorf("none of %d lines can be read (the first is %v): is the path right?", s.Dropped, s.BadLines[0])
 }

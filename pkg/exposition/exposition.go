@@ -1,7 +1,8 @@
 // Package exposition turns the body of a scrape into samples. It reads the
 // Prometheus text format 0.0.4, OpenMetrics 1.0 and the Prometheus protobuf
 // format with native histograms (all three by
-// github.com/prometheus/prometheus/model/textparse), and nginx's stub_status.
+// github.com/prometheus/prometheus/model/textparse), nginx's stub_status,
+// HAProxy's CSV, and any JSON by rules that say where in it samples are.
 //
 // A Parser belongs to one target and lives as long as the target: it remembers
 // how each line began, and the order of the lines in the last scrape, which
@@ -42,7 +43,14 @@ const (
 	// StubStatus reads the four lines of nginx's stub_status, and the column
 	// that Tengine adds to them, whatever the content type says.
 	StubStatus Format = "StubStatus"
+	// Csv reads the statistics that HAProxy shows as CSV, under /stats;csv.
+	Csv Format = "Csv"
+	// Json reads JSON by the rules in Options.JSON.
+	Json Format = "Json"
 )
+
+// Formats returns all formats.
+func Formats() []Format { return []Format{Auto, StubStatus, Csv, Json} }
 
 // Options of a Parser.
 type Options struct {
@@ -55,6 +63,8 @@ type Options struct {
 	Want func(labels.Labels) bool
 	// Layouts are shared with other targets of a kind; nil shares nothing.
 	Layouts *Layouts
+	// JSON are the rules of the format Json, which needs them.
+	JSON *JSONRules
 }
 
 // A Parser reads the bodies of one target. It is not for concurrent use.
@@ -67,6 +77,7 @@ type Options struct {
 // scrapes alike that held every series of the old one.
 type Parser struct {
 	format  Format
+	rules   *JSONRules
 	want    func(labels.Labels) bool
 	layouts *Layouts
 	table   *metric.Table
@@ -86,7 +97,7 @@ func NewParser(o Options) *Parser {
 	if want == nil {
 		want = func(labels.Labels) bool { return true }
 	}
-	p := &Parser{format: o.Format, want: want, layouts: o.Layouts}
+	p := &Parser{format: o.Format, rules: o.JSON, want: want, layouts: o.Layouts}
 	p.forget()
 	return p
 }
@@ -139,9 +150,13 @@ func (p *Parser) read(r *reading, body []byte, contentType string) error {
 			return errMarkup
 		}
 		return readStubStatus(r, body)
+	case Csv:
+		return readCSV(r, body)
+	case Json:
+		return readJSON(r, body, p.rules)
 	case Auto, "":
 	default:
-		return fmt.Errorf("format %q is not known: use %s or %s", p.format, Auto, StubStatus)
+		return fmt.Errorf("format %q is not known: use one of %v", p.format, Formats())
 	}
 
 	if p.medium.header != contentType {

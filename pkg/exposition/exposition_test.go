@@ -119,6 +119,62 @@ func TestText(t *testing.T) {
 		`line 2, "# TYPE a bad": invalid metric type "bad"`)
 }
 
+// TestTraps: what gateways show that misleads, and is left to presets to tell.
+func TestTraps(t *testing.T) {
+	t.Parallel()
+	f := func(body string, want map[string]float64) {
+		t.Helper()
+		got, stats := parseOnce(t, Options{}, body, promText)
+		if diff := cmp.Diff(want, got); diff != "" || stats.Dropped != 0 {
+			t.Errorf("%q: %+v (-want +got):\n%s", body, stats, diff)
+		}
+	}
+	type m = map[string]float64
+	// A gauge named _total, a counter not named so.
+	f("# TYPE apisix_http_requests_total gauge\napisix_http_requests_total 5\n# TYPE apisix_http_status counter\napisix_http_status 4\n",
+		m{`{__name__="apisix_http_requests_total"}`: 5, `{__name__="apisix_http_status"}`: 4})
+	// The sum of all hosts beside each of them.
+	f("nginx_vts_server_requests_total{host=\"*\"} 5\nnginx_vts_server_requests_total{host=\"a\"} 5\n",
+		m{`{__name__="nginx_vts_server_requests_total", host="*"}`: 5, `{__name__="nginx_vts_server_requests_total", host="a"}`: 5})
+	// What DCGM writes where it has no value. It is no float64, and 2^63 is the nearest.
+	f("# TYPE DCGM_FI_DEV_GPU_UTIL gauge\nDCGM_FI_DEV_GPU_UTIL{gpu=\"0\"} 9223372036854775794\nDCGM_FI_DEV_GPU_UTIL{gpu=\"1\"} 40\n",
+		m{`{__name__="DCGM_FI_DEV_GPU_UTIL", gpu="0"}`: 1 << 63, `{__name__="DCGM_FI_DEV_GPU_UTIL", gpu="1"}`: 40})
+	// Types after the samples, and all types before all samples.
+	f("a 1\n# TYPE a counter\nb 2\n# TYPE b counter\n", m{`{__name__="a"}`: 1, `{__name__="b"}`: 2})
+	f("# TYPE a histogram\n# TYPE b counter\nb 2\na_sum 3\na_bucket{le=\"1\"} 1\n", m{`{__name__="b"}`: 2, `{__name__="a_sum"}`: 3, `{__name__="a_bucket", le="1"}`: 1})
+	// Two addresses in a label, after a retry.
+	f("a{upstream=\"10.0.0.1:80, 10.0.0.2:80\"} 1\n", m{`{__name__="a", upstream="10.0.0.1:80, 10.0.0.2:80"}`: 1})
+}
+
+// TestLateBuckets: buckets that are absent until something falls into them get
+// numbers of their own when they come, and the others keep theirs.
+func TestLateBuckets(t *testing.T) {
+	t.Parallel()
+	p := NewParser(Options{})
+	parse := func(body string) metric.Batch {
+		t.Helper()
+		batch, _, err := p.Parse([]byte(body), promText, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return batch
+	}
+	const first, late, last = "a_bucket{le=\"1\"} 0\n", "a_bucket{le=\"2\"} 3\n", "a_bucket{le=\"+Inf\"} 4\n"
+	before := parse("# TYPE a histogram\n" + first + last)
+	for range 2 {
+		after := parse("# TYPE a histogram\n" + first + late + last)
+		if diff := cmp.Diff([]uint32{0, 2, 1}, after.IDs); diff != "" || after.Table != before.Table {
+			t.Errorf("numbers (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff([]float64{0, 3, 4}, after.Values); diff != "" {
+			t.Errorf("values (-want +got):\n%s", diff)
+		}
+	}
+	if got := parse("# TYPE a histogram\n" + first + last).IDs; !cmp.Equal(got, before.IDs) {
+		t.Errorf("without the late bucket: %v, before %v", got, before.IDs)
+	}
+}
+
 // TestErrors: bodies of which nothing is taken.
 func TestErrors(t *testing.T) {
 	t.Parallel()
@@ -158,7 +214,7 @@ func TestErrors(t *testing.T) {
 	f(auto, "application/openmetrics-text; version=2.0.0", "# EOF\n", "OpenMetrics 2.0.0 is not read: only versions up to 1.x are")
 	f(auto, delimited, "\x7f\x01\x02", "the protobuf body is truncated or corrupt in its metric family 1, 3 bytes before its end")
 	f(auto, "application/vnd.google.protobuf; encoding=text", "a", `the protobuf message "" in encoding "text" is not read: only io.prometheus.client.MetricFamily, delimited, is`)
-	f(Options{Format: "XML"}, promText, "a 1\n", `format "XML" is not known: use Auto or StubStatus`)
+	f(Options{Format: "XML"}, promText, "a 1\n", `format "XML" is not known: use one of [Auto StubStatus Csv Json]`)
 	f(Options{Format: StubStatus}, "text/html", "<html>", page)
 }
 

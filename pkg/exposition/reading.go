@@ -36,12 +36,18 @@ type BadLine struct {
 	Number int
 	// Text of the line, cut where it is long; empty for protobuf.
 	Text string
+	// Place of what was dropped where it is not a line: the rule, the metric and
+	// the path to the value in JSON, the metric and the row in CSV.
+	Place string
 	// Reason says what is wrong with it.
 	Reason string
 }
 
 // String says which line was dropped and why.
 func (b BadLine) String() string {
+	if b.Place != "" {
+		return fmt.Sprintf("%s: %s", b.Place, b.Reason)
+	}
 	if b.Text == "" {
 		return fmt.Sprintf("metric family %d: %s", b.Number, b.Reason)
 	}
@@ -85,6 +91,9 @@ type scratch struct {
 	order  []uint32 // of the words that were read
 	places []int32  // by word: its place in the layout's order, or -1
 	bytes  []byte
+
+	text     []byte       // of a series that was not written as such
+	document jsonDocument // of the last JSON; its body is gone
 }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
@@ -247,13 +256,21 @@ func plainNaN(v float64) float64 {
 // drop counts a line that cannot be read; number is only called for lines that
 // are described. The error says that there are too many of them.
 func (r *reading) drop(number func() int, text []byte, reason error) error {
-	r.stats.Dropped++
-	if len(r.stats.BadLines) < maxBadLines {
-		r.stats.BadLines = append(r.stats.BadLines, BadLine{
+	return r.dropped(func() BadLine {
+		return BadLine{
 			Number: number(),
 			Text:   quote(string(text[:min(len(text), maxQuote+1)])),
 			Reason: quote(reason.Error()),
-		})
+		}
+	})
+}
+
+// dropped counts what cannot be read; describe is only called for what is
+// described.
+func (r *reading) dropped(describe func() BadLine) error {
+	r.stats.Dropped++
+	if len(r.stats.BadLines) < maxBadLines {
+		r.stats.BadLines = append(r.stats.BadLines, describe())
 	}
 	if r.stats.Dropped > maxDropped {
 		return fmt.Errorf("more than %d lines cannot be read (the first is %v): is this an exposition?", maxDropped, r.stats.BadLines[0])

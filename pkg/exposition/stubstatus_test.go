@@ -52,6 +52,34 @@ func TestStubStatus(t *testing.T) {
 	})
 }
 
+// TestStubStatusCaptures reads what nginx showed before and after a reload and a
+// restart.
+func TestStubStatusCaptures(t *testing.T) {
+	t.Parallel()
+	captureNames(t)
+	f := func(name string, active, requests, writing float64) {
+		t.Helper()
+		got, stats := parseOnce(t, Options{Format: StubStatus}, string(readCapture(t, "nginx-stub-status/local/local__"+name+".txt")), "text/plain")
+		want := map[string]float64{
+			`{__name__="nginx_connections_active"}`:   active,
+			`{__name__="nginx_connections_accepted"}`: requests,
+			`{__name__="nginx_connections_handled"}`:  requests,
+			`{__name__="nginx_http_requests_total"}`:  requests,
+			`{__name__="nginx_connections_reading"}`:  0,
+			`{__name__="nginx_connections_writing"}`:  writing,
+			`{__name__="nginx_connections_waiting"}`:  0,
+		}
+		if diff := cmp.Diff(want, got); diff != "" || stats.Samples != 7 || stats.Dropped != 0 {
+			t.Errorf("%s: %+v (-want +got):\n%s", name, stats, diff)
+		}
+	}
+	f("t0", 25, 3312, 25)
+	f("t1", 25, 7933, 25)
+	f("t2_after_nginx_reload", 24, 9217, 24)
+	f("t3_backend_b_gone", 25, 16634, 25)
+	f("t4_after_restart", 25, 1631, 25)
+}
+
 func TestStubStatusErrors(t *testing.T) {
 	t.Parallel()
 	f := func(body, want string) {

@@ -123,7 +123,7 @@ func (r *caseReader) readReplicas(spec *hpaSpec, at place) *wantedReplicas {
 	if spec.Want == nil {
 		ok = missing("want", "how many the autoscaler is to ask for")
 	}
-	if spec.Type == "" && r.c.program.metric == nil {
+	if spec.Type == "" && r.c.program.kind == "" {
 		ok = missing("type", "AverageValue for a total, Value for a level")
 	}
 	if !ok {
@@ -150,7 +150,7 @@ func (r *caseReader) readReplicas(spec *hpaSpec, at place) *wantedReplicas {
 
 // targetType returns the target type that goes with the metric's type.
 func (r *caseReader) targetType() string {
-	if m := r.c.program.metric; m != nil && m.Spec.Type == v1alpha1.TypeTotal {
+	if r.c.program.kind == v1alpha1.TypeTotal {
 		return string(hpa.AverageValue)
 	}
 	return string(hpa.Value)

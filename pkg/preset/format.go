@@ -19,10 +19,13 @@ type fileSpec struct {
 
 type testSpec struct {
 	Name string `json:"name"`
-	// One of Lua, Program and Metric says what is tested.
-	Lua      string           `json:"lua"`
-	Program  string           `json:"program"`
-	Metric   *metricSpec      `json:"metric"`
+	// One of Lua, Program, Metric and Preset says what is tested.
+	Lua     string      `json:"lua"`
+	Program string      `json:"program"`
+	Metric  *metricSpec `json:"metric"`
+	Preset  *presetSpec `json:"preset"`
+	// Covers says which of the cases that a preset needs this is.
+	Covers   []string         `json:"covers"`
 	Interval *metav1.Duration `json:"interval"`
 	Start    string           `json:"start"`
 	Input    []inputSpec      `json:"input"`
@@ -37,6 +40,15 @@ type metricSpec struct {
 	Config    string `json:"config"`
 	Name      string `json:"name"`
 	Namespace string `json:"namespace"`
+}
+
+// presetSpec is a metric of a preset, as spec.preset of a GatewayMetric is.
+type presetSpec struct {
+	Gateway string            `json:"gateway"`
+	Metric  string            `json:"metric"`
+	Labels  map[string]string `json:"labels"`
+	By      []string          `json:"by"`
+	Window  *metav1.Duration  `json:"window"`
 }
 
 // inputSpec is a series of a target, or all scrapes of one.

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
 	"github.com/gaugeway/gaugeway/pkg/exposition"
 	"github.com/gaugeway/gaugeway/pkg/metric"
 )
@@ -30,7 +31,8 @@ type target struct {
 	metric.Target
 	part   int // the source it belongs to, an index of Case.parts
 	format exposition.Format
-	steps  []step // by time
+	rules  *exposition.JSONRules // of the format Json
+	steps  []step                // by time
 }
 
 // A step is one scrape: a recorded body, or a batch where there is none.
@@ -100,13 +102,12 @@ func (r *caseReader) readInput(inputs []inputSpec) {
 // readTarget returns the target of an input, without steps.
 func (r *caseReader) readTarget(spec inputSpec, at place) (target, bool) {
 	var tgt target
-	switch spec.Format {
-	case "", string(exposition.Auto), string(exposition.StubStatus):
-		tgt.format = exposition.Format(spec.Format)
-	default:
-		at.field("format").add(fmt.Sprintf("unknown format %q", spec.Format), fmt.Sprintf("write %s or %s", exposition.Auto, exposition.StubStatus))
+	if known := v1alpha1.Formats(); spec.Format != "" && !slices.Contains(known, spec.Format) {
+		at.field("format").add(fmt.Sprintf("unknown format %q", spec.Format), "write one of "+strings.Join(known, ", "))
 		return target{}, false
 	}
+	tgt.format = exposition.Format(spec.Format)
+	of := r.recordedPreset()
 	if spec.Format != "" && spec.Series != "" {
 		at.field("format").add("series have no format", "remove it")
 		return target{}, false
@@ -126,6 +127,17 @@ func (r *caseReader) readTarget(spec inputSpec, at place) (target, bool) {
 		if tgt.format == "" {
 			tgt.format = exposition.Format(object.Spec.Format)
 		}
+		of = r.c.presets.Get(object.Spec.Preset)
+	}
+	if tgt.format == "" && of != nil {
+		tgt.format = exposition.Format(of.Format)
+	}
+	if tgt.format == exposition.Json {
+		if of == nil || of.JSON == nil {
+			at.field("format").add("the format Json takes its rules from a preset", "test a metric of a preset that has some")
+			return target{}, false
+		}
+		tgt.rules = of.JSON
 	}
 	b := labels.NewBuilder(labels.EmptyLabels())
 	b.Set(metric.LabelNamespace, namespace).Set(metric.LabelPod, spec.Pod).Set(metric.LabelNode, spec.Node)

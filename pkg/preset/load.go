@@ -24,14 +24,15 @@ const (
 
 // A loader makes cases of files. What it reads are files, each once.
 type loader struct {
+	presets    *Set
 	readFile   func(path string, limit int64) ([]byte, error)
-	loadConfig func(dir string, check config.Check) (*config.Snapshot, []config.Finding, error)
+	loadConfig func(dir string, presets config.Presets, check config.Check) (*config.Snapshot, []config.Finding, error)
 	snapshots  map[string]*snapshot // by folder
 	bodies     map[string][]byte    // of recorded scrapes, by path
 }
 
-func newLoader() *loader {
-	return &loader{readFile: readFile, loadConfig: config.Load, snapshots: map[string]*snapshot{}, bodies: map[string][]byte{}}
+func newLoader(presets *Set) *loader {
+	return &loader{presets: presets, readFile: readFile, loadConfig: config.Load, snapshots: map[string]*snapshot{}, bodies: map[string][]byte{}}
 }
 
 // A snapshot is what a configuration folder holds.
@@ -45,6 +46,8 @@ type snapshot struct {
 func (l *loader) load(path string, data []byte) ([]*Case, []config.Finding) {
 	var spec fileSpec
 	doc, findings := config.Decode(path, data, &spec)
+	presets, found := l.presets.beside(filepath.Dir(path))
+	findings = append(findings, found...)
 	if len(findings) > 0 {
 		return nil, findings
 	}
@@ -55,7 +58,7 @@ func (l *loader) load(path string, data []byte) ([]*Case, []config.Finding) {
 			loader: l,
 			place:  place{doc: doc, findings: &findings}.index("tests", i),
 			dir:    filepath.Dir(path),
-			c:      &Case{Name: t.Name, Path: path},
+			c:      &Case{Name: t.Name, Path: path, presets: presets},
 		}
 		r.c.Line = r.place.line()
 		if line, twice := first[t.Name]; twice && t.Name != "" {
@@ -109,6 +112,7 @@ func (r *caseReader) read(t testSpec) {
 	if t.Name == "" {
 		r.field("name").add("missing", "write name: and what is tested")
 	}
+	r.readCovers(t.Covers)
 	r.readStart(t.Start)
 	r.readProgram(t)
 	if len(r.c.parts) == 0 {
@@ -134,7 +138,7 @@ func (r *caseReader) readStart(text string) {
 
 func (r *caseReader) readProgram(t testSpec) {
 	given := 0
-	for _, is := range []bool{t.Lua != "", t.Program != "", t.Metric != nil} {
+	for _, is := range []bool{t.Lua != "", t.Program != "", t.Metric != nil, t.Preset != nil} {
 		if is {
 			given++
 		}
@@ -142,9 +146,9 @@ func (r *caseReader) readProgram(t testSpec) {
 	if given != 1 {
 		message := "there is nothing to test"
 		if given > 1 {
-			message = "lua, program and metric exclude each other"
+			message = "lua, program, metric and preset exclude each other"
 		}
-		r.add(message, "write one of lua: EXPRESSION, program: FILE.lua and metric: {config: DIR, name: NAME}")
+		r.add(message, "write one of lua: EXPRESSION, program: FILE.lua, metric: {config: DIR, name: NAME} and preset: {gateway: NAME, metric: NAME}")
 		return
 	}
 	if t.Metric != nil {
@@ -163,6 +167,9 @@ func (r *caseReader) readProgram(t testSpec) {
 		return
 	}
 	r.c.program = program{source: t.Lua, name: "self", origin: "lua"}
+	if t.Preset != nil {
+		r.readPreset(t.Preset)
+	}
 	if t.Program != "" {
 		source, err := r.readFile(r.path(t.Program), maxProgramBytes)
 		if err != nil {
@@ -209,8 +216,10 @@ func (r *caseReader) readMetric(spec *metricSpec) {
 		return
 	}
 	m := s.Metrics[i]
-	r.c.program = program{source: m.Spec.Lua, name: m.Name, origin: m.File, metric: m}
 	r.sources = s.SourcesOf(m)
+	r.c.program = program{
+		source: m.Spec.Expression(), name: m.Name, origin: m.File, metric: m, kind: m.Spec.Type, gateway: config.PresetOf(r.sources),
+	}
 	for _, source := range r.sources {
 		p := part{interval: source.Spec.Interval.Milliseconds()}
 		if values, ok := source.Allows(m.Namespace); ok {
@@ -249,7 +258,7 @@ func (l *loader) snapshot(dir string) *snapshot {
 		return s
 	}
 	s := &snapshot{}
-	s.Snapshot, s.findings, s.err = l.loadConfig(dir, nil)
+	s.Snapshot, s.findings, s.err = l.loadConfig(dir, l.presets, nil)
 	l.snapshots[dir] = s
 	return s
 }

@@ -15,18 +15,18 @@ import (
 
 // isolated returns a loader to which no file exists but testdata's.
 func isolated() *loader {
-	l := newLoader()
+	l := newLoader(nil)
 	l.readFile = func(path string, limit int64) ([]byte, error) {
 		if !strings.HasPrefix(path, "testdata") {
 			return nil, errors.New("no such file or directory")
 		}
 		return readFile(path, limit)
 	}
-	l.loadConfig = func(dir string, check config.Check) (*config.Snapshot, []config.Finding, error) {
+	l.loadConfig = func(dir string, presets config.Presets, check config.Check) (*config.Snapshot, []config.Finding, error) {
 		if !strings.HasPrefix(dir, "testdata") {
 			return nil, nil, errors.New("there is no such folder")
 		}
-		return config.Load(dir, check)
+		return config.Load(dir, presets, check)
 	}
 	return l
 }
@@ -41,7 +41,7 @@ func TestFindings(t *testing.T) {
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
-			_, findings, err := Load([]string{file})
+			_, findings, err := Load([]string{file}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -101,14 +101,14 @@ func TestWhichFilesAreRead(t *testing.T) {
 
 func TestLoadErrors(t *testing.T) {
 	t.Parallel()
-	if _, _, err := Load([]string{"testdata/none"}); err == nil {
+	if _, _, err := Load([]string{"testdata/none"}, nil); err == nil {
 		t.Error("a path that does not exist gave no error")
 	}
 	large := filepath.Join(t.TempDir(), "large_test.yaml")
 	if err := os.WriteFile(large, make([]byte, config.MaxFileBytes+1), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err := Load([]string{large})
+	_, _, err := Load([]string{large}, nil)
 	if err == nil || !strings.Contains(err.Error(), "larger than the limit of 1 MiB") {
 		t.Errorf("a file that is too large gave %v", err)
 	}

@@ -23,6 +23,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
 	"github.com/gaugeway/gaugeway/pkg/config"
 	"github.com/gaugeway/gaugeway/pkg/hpa"
 	"github.com/gaugeway/gaugeway/pkg/script"
@@ -45,6 +46,10 @@ type Case struct {
 	Path string
 	Line int
 
+	// Covers says which of the cases that a preset needs this is: see Situations.
+	Covers []string
+
+	presets *Set
 	program program
 	start   int64 // ms
 	parts   []part
@@ -63,6 +68,10 @@ type program struct {
 	origin string
 	// metric is where the expression comes from, nil for one in a test file.
 	metric *config.Metric
+	// gateway names the preset that gateway is in the expression; "" for none.
+	gateway string
+	// kind is Level or Total; "" where it is not known.
+	kind v1alpha1.MetricType
 }
 
 // A part is a source, and what the program may see of it.
@@ -107,13 +116,14 @@ type wantedReplicas struct {
 // are named, in which every test.yaml, test.yml, *_test.yaml and *_test.yml is
 // read that is not in a hidden folder. A file is read once. Findings are what is
 // wrong in the files, and in files that they name; a file with findings has no
-// cases. The error says that a path could not be read.
-func Load(paths []string) ([]File, []config.Finding, error) {
+// cases. The error says that a path could not be read. Programs may use the
+// presets, which may be nil.
+func Load(paths []string, presets *Set) ([]File, []config.Finding, error) {
 	names, err := find(paths)
 	if err != nil {
 		return nil, nil, err
 	}
-	l := newLoader()
+	l := newLoader(presets)
 	var files []File
 	var findings []config.Finding
 	for _, name := range names {
@@ -129,9 +139,10 @@ func Load(paths []string) ([]File, []config.Finding, error) {
 }
 
 // Parse reads a file of tests whose text is given. The files that it names are
-// read, their paths beginning at the folder of path.
-func Parse(path string, text []byte) (File, []config.Finding) {
-	cases, findings := newLoader().load(path, text)
+// read, their paths beginning at the folder of path. Programs may use the presets,
+// which may be nil.
+func Parse(path string, text []byte, presets *Set) (File, []config.Finding) {
+	cases, findings := newLoader(presets).load(path, text)
 	return File{Path: path, Cases: cases}, findings
 }
 

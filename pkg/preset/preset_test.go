@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // load returns the cases of files without findings.
 func load(t testing.TB, paths ...string) []*Case {
 	t.Helper()
-	files, findings, err := Load(paths)
+	files, findings, err := Load(paths, nil)
 	if err != nil || len(findings) > 0 {
 		t.Fatalf("Load(%s): %v, findings %v", paths, err, findings)
 	}

@@ -122,7 +122,9 @@ type simulation struct {
 func newSimulation(c *Case, limits script.Limits) (*simulation, error) {
 	// A clock that stands still: how long a run takes must not decide a test.
 	still := func() time.Time { return time.Time{} }
-	p, err := script.Compile(c.program.source, script.Options{Name: c.program.name, Limits: limits, Clock: still})
+	p, err := script.Compile(c.program.source, script.Options{
+		Name: c.program.name, Limits: limits, Clock: still, Modules: c.presets.Modules(), Gateway: c.program.gateway,
+	})
 	if err != nil {
 		return nil, c.program.located(err)
 	}
@@ -141,7 +143,7 @@ func newSimulation(c *Case, limits script.Limits) (*simulation, error) {
 	}
 	s.view = window.NewView(window.Covered, parts...)
 	for i, t := range c.targets {
-		s.parsers[i] = exposition.NewParser(exposition.Options{Format: t.format, Want: s.windows[t.part].Wanted})
+		s.parsers[i] = exposition.NewParser(exposition.Options{Format: t.format, Want: s.windows[t.part].Wanted, JSON: t.rules})
 	}
 	s.recall()
 	return s, nil
@@ -311,9 +313,11 @@ func (s *simulation) evaluate() Evaluation {
 	}
 	e.Value, e.Err = s.program.Run(env)
 	if len(e.Value.Items) == 0 {
-		for _, sel := range s.view.Empty() {
-			e.Notes = append(e.Notes, "no series matches "+sel.String())
+		selectors, notes := s.c.presets.Unmatched(s.program, s.view.Empty())
+		for _, sel := range selectors {
+			e.Notes = append(e.Notes, "no series matches "+sel)
 		}
+		e.Notes = append(e.Notes, notes...)
 	}
 	return e
 }

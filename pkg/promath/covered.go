@@ -2,6 +2,7 @@ package promath
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/prometheus/prometheus/model/histogram"
 
@@ -45,6 +46,12 @@ import (
 // is new, or the only one, is right from its second scrape on; it ends with the
 // newest row of all series.
 //
+// Each series covers the time of which something is known for it. A series that
+// was not kept at first covers less than another of its target that was, and its
+// rate is right for that: to count what is not known as no increase would read
+// low. What is computed of several series of a target at once, a quantile of the
+// buckets of a histogram, wants BucketIncreases.
+//
 // So flat counters of answering targets give 0. NaN and Inf among the samples
 // make the result NaN or infinite. Native histograms yield histograms, of gauge
 // type; series that mix them with floats, or exponential with custom buckets,
@@ -54,27 +61,41 @@ func CoveredRate(r Range, g Grouping) (Vector, error) { return Increases(r).Rate
 // A Covered is by how much counters rise, and the time that this covers: what
 // CoveredRate computes whatever the groups are. It does not change.
 type Covered struct {
-	start     int64
-	increases Vector
-	of        []int32 // the series of each
-	spans     []span
-	bare      bool // the rates have no labels
-	partial   bool
+	start int64
+	// values are increases where the rates depend on the groups, else the rates.
+	values Vector
+	spans  []span // of the increases
+	bare   bool   // the rates have no labels
+	err    error
 }
+
+// spanRooms hold spans until it is known that the rates do not depend on groups.
+var spanRooms = sync.Pool{New: func() any { return new([]span) }}
 
 // Increases returns what CoveredRate divides by the time covered. Where r.Of is
 // not nil, the rates have no labels.
 func Increases(r Range) *Covered {
-	x := coverage{series: r.Series, window: window{start: r.Start, end: r.End}}
-	c := &Covered{
-		start:     r.Start,
-		bare:      r.Of != nil,
-		increases: make(Vector, 0, len(r.Series)),
-		of:        make([]int32, 0, len(r.Series)),
-		spans:     make([]span, 0, len(r.Series)),
-	}
+	x := newCoverage(&r)
+	return x.increases(&r, nil)
+}
+
+// increases returns what Increases does. Starts are those of the window for each
+// series, nil where they are r.Start.
+func (c *coverage) increases(r *Range, starts []int64) *Covered {
+	room := spanRooms.Get().(*[]span)
+	defer spanRooms.Put(room)
+	spans := slices.Grow((*room)[:0], len(r.Series))
+	out := &Covered{start: r.Start, bare: r.Of != nil, values: make(Vector, 0, len(r.Series))}
+	of := make([]int32, 0, len(r.Series))
+	partial := false
+	moved := c.window
 	for i := range r.Series {
-		known, ok := x.span(&r.Series[i])
+		w := &c.window
+		if starts != nil && starts[i] > r.Start {
+			moved = window{start: starts[i], end: r.End}
+			w = &moved
+		}
+		known, ok := c.span(&r.Series[i], w)
 		if !ok {
 			continue
 		}
@@ -82,37 +103,55 @@ func Increases(r Range) *Covered {
 		if !ok {
 			continue
 		}
+		known.unknown = known.unknown || w == &moved
 		s.Labels = r.Series[i].Labels
-		c.increases = append(c.increases, s)
-		c.of = append(c.of, int32(i))
-		c.spans = append(c.spans, known.span)
-		c.partial = c.partial || known.gone || known.begin > r.Start
+		out.values = append(out.values, s)
+		of = append(of, int32(i))
+		spans = append(spans, known.span)
+		partial = partial || known.gone || known.begin > r.Start
 	}
 	if r.Of != nil {
-		*r.Of = c.of
+		*r.Of = of
 	}
-	return c
+	*room = spans
+	if partial {
+		*room, out.spans = nil, spans
+		return out
+	}
+	for i := range spans {
+		out.values[i].divide(spans[i].seconds())
+	}
+	out.values, out.err = out.stripped(out.values)
+	return out
 }
 
 // Partial reports whether a target was not there during all of the window, so
 // that Rate depends on the groups.
-func (c *Covered) Partial() bool { return c.partial }
+func (c *Covered) Partial() bool { return c.spans != nil }
 
 // Len returns how many increases there are.
-func (c *Covered) Len() int { return len(c.increases) }
+func (c *Covered) Len() int { return len(c.values) }
 
-// Rate returns the rates, as CoveredRate does.
+// Rate returns the rates, as CoveredRate does. They are read only.
 func (c *Covered) Rate(g Grouping) (Vector, error) {
-	out := slices.Clone(c.increases)
+	if !c.Partial() {
+		return c.values, c.err
+	}
+	out := slices.Clone(c.values)
 	c.weigh(g, out)
+	return c.stripped(out)
+}
+
+// stripped takes the labels from v that rates do not have.
+func (c *Covered) stripped(v Vector) (Vector, error) {
 	if c.bare {
-		return out, nil
+		return v, nil
 	}
 	names := newStripper(metadataLabels)
-	for i := range out {
-		out[i].Labels = names.strip(out[i].Labels)
+	for i := range v {
+		v[i].Labels = names.strip(v[i].Labels)
 	}
-	return names.checked(out)
+	return names.checked(v)
 }
 
 // weigh divides each increase by the seconds its span covers, and multiplies it
@@ -122,35 +161,34 @@ func (c *Covered) weigh(g Grouping, out Vector) {
 	for i := range c.spans {
 		end = max(end, c.spans[i].newest)
 	}
-	var of groups
-	var begins []int64
-	if c.partial {
-		of = g.divide(out)
-		begins = slices.Repeat([]int64{end}, len(of.labels))
-		for i, n := range of.of {
-			begins[n] = min(begins[n], max(c.spans[i].begin, c.start))
-		}
+	of := g.divide(out)
+	begins := slices.Repeat([]int64{end}, len(of.labels))
+	for i, n := range of.of {
+		begins[n] = min(begins[n], max(c.spans[i].begin, c.start))
 	}
 	for i := range c.spans {
 		s := &c.spans[i]
-		seconds := float64(s.end-s.begin) / 1000
-		if c.partial {
-			from, to, first := max(s.begin, c.start), end, begins[of.of[i]]
-			if s.gone {
-				to = s.newest
-			}
-			if s.unknown {
-				from = first
-			}
-			if share := float64(to-from) / float64(end-first); share < 1 {
-				seconds /= share
-			}
+		seconds := s.seconds()
+		from, to, first := max(s.begin, c.start), end, begins[of.of[i]]
+		if s.gone {
+			to = s.newest
 		}
-		if out[i].H != nil {
-			out[i].H = out[i].H.Copy().Div(seconds)
-		} else {
-			out[i].F /= seconds
+		if s.unknown {
+			from = first
 		}
+		if share := float64(to-from) / float64(end-first); share < 1 {
+			seconds /= share
+		}
+		out[i].divide(seconds)
+	}
+}
+
+// divide divides the value.
+func (s *Sample) divide(by float64) {
+	if s.H != nil {
+		s.H = s.H.Copy().Div(by)
+	} else {
+		s.F /= by
 	}
 }
 
@@ -161,6 +199,9 @@ type span struct {
 	unknown    bool  // the series was there before, but not kept
 	gone       bool  // the target departed, at newest
 }
+
+// seconds returns how long it is.
+func (s *span) seconds() float64 { return float64(s.end-s.begin) / 1000 }
 
 // A knownSpan is the part of a series over which it is known how much it rose.
 type knownSpan struct {
@@ -177,11 +218,18 @@ type coverage struct {
 	// answered is, by the first element of T, the newest row in the window at
 	// which any series has a sample. It is nil until a series ends early.
 	answered map[*int64]int
+	// unknown: of some series nothing is known at the beginning of the window.
+	unknown bool
 }
 
-// span returns the span of s, and whether there is one.
-func (c *coverage) span(s *metric.Series) (knownSpan, bool) {
-	lo, hi := c.rows(s.T)
+func newCoverage(r *Range) coverage {
+	return coverage{series: r.Series, window: window{start: r.Start, end: r.End}}
+}
+
+// span returns the span of s in a window, and whether it is known how much it
+// rose. Where it is not because there is one sample only, the span begins there.
+func (c *coverage) span(s *metric.Series, w *window) (knownSpan, bool) {
+	lo, hi := w.rows(s.T)
 	last := lastSample(s, lo, hi)
 	if last < 0 {
 		return knownSpan{}, false
@@ -200,8 +248,9 @@ func (c *coverage) span(s *metric.Series) (knownSpan, bool) {
 		sp.fromZero = zero < sp.first
 		sp.begin = s.T[zero]
 		sp.unknown = zero > 0 && metric.IsUnknown(s.F[zero-1])
+		c.unknown = c.unknown || sp.unknown
 		if !sp.fromZero && sp.first == last {
-			return knownSpan{}, false
+			return sp, false
 		}
 	}
 	if last < hi-1 {

@@ -41,6 +41,11 @@ func TestCoveredRate(t *testing.T) {
 		{"sibling buckets cover the same time", 0, 3, `x{le="1"} _ _ _ 1
 		                                               x{le="2"} 0 0 0 2`, `{le="1"} 0.03333333333333333
 		                                                                    {le="2"} 0.06666666666666667`},
+		{"each series over what is known of it", 0, 3, `x{code="200"} 0 10 20 60
+		                                                x{code="500"} ? _ 3 8
+		                                                x{code="503"} ? ? 3 9`, `{code="200"} 2
+		                                                                         {code="500"} 0.4
+		                                                                         {code="503"} 0.6`},
 		{"created before the window", 1, 3, `x _ 0 20 40`, `{} 2`},
 
 		{"absent in between", 0, 3, `x 0 10 _ 30`, `{} 1`},

@@ -82,6 +82,9 @@ type Config struct {
 	// Protocols are the formats to ask for, the preferred one first; none means
 	// DefaultProtocols. What the target answers with is read all the same.
 	Protocols []Protocol
+	// Format of the bodies. For any but Auto, and empty, it and not Protocols says
+	// what to ask for.
+	Format exposition.Format
 	// Now is the clock; nil is time.Now. It gives samples their time and
 	// certificates theirs, not the timeout.
 	Now func() time.Time
@@ -125,6 +128,13 @@ var mediaTypes = map[Protocol]string{
 	PrometheusText0_0_4:  "text/plain;version=0.0.4",
 }
 
+// formatTypes are what to ask for in the formats that have no protocol.
+var formatTypes = map[exposition.Format]string{
+	exposition.StubStatus: "text/plain;q=0.9,*/*;q=0.1",
+	exposition.Csv:        "text/csv;q=0.9,text/plain;q=0.8,*/*;q=0.1",
+	exposition.Json:       "application/json;q=0.9,*/*;q=0.1",
+}
+
 // New returns a Scraper. It reads the TLS files to report what is wrong with
 // them, but neither the credentials nor what is in memory.
 func New(c Config) (*Scraper, error) {
@@ -159,24 +169,32 @@ func (s *Scraper) Close() { s.kept.Load().CloseIdleConnections() }
 
 // header returns what every request says.
 func header(c Config) http.Header {
-	protocols := c.Protocols
-	if len(protocols) == 0 {
-		protocols = DefaultProtocols()
-	}
-	accept := make([]string, 0, len(protocols)+1)
-	for i, p := range protocols {
-		accept = append(accept, fmt.Sprintf("%s;q=0.%d", mediaTypes[p], len(protocols)+1-i))
-	}
-	accept = append(accept, "*/*;q=0.1")
 	encoding := "identity"
 	if c.Compression {
 		encoding = "gzip"
 	}
 	return http.Header{
-		"Accept":          {strings.Join(accept, ",")},
+		"Accept":          {accept(c)},
 		"Accept-Encoding": {encoding},
 		"User-Agent":      {userAgent},
 	}
+}
+
+// accept returns what bodies every request asks for.
+func accept(c Config) string {
+	if types, ok := formatTypes[c.Format]; ok {
+		return types
+	}
+	protocols := c.Protocols
+	if len(protocols) == 0 {
+		protocols = DefaultProtocols()
+	}
+	types := make([]string, 0, len(protocols)+1)
+	for i, p := range protocols {
+		types = append(types, fmt.Sprintf("%s;q=0.%d", mediaTypes[p], len(protocols)+1-i))
+	}
+	types = append(types, "*/*;q=0.1")
+	return strings.Join(types, ",")
 }
 
 // newTransport returns what makes the connections, one for each scrape that runs,

@@ -40,6 +40,8 @@ type checker struct {
 	loops     int  // that surround what is checked
 	stores    bool
 	reads     readings
+	relabels  map[syntax.Expr]*relabel // of selectors in uses of modules
+	mapsPods  bool                     // a use maps addresses to pods
 }
 
 // returned is what a function may return.
@@ -154,7 +156,7 @@ func (c *checker) statement(s syntax.Stmt) {
 	case *syntax.Assign:
 		c.assign(s)
 	case *syntax.CallStmt:
-		if c.static(s.Call) != nil {
+		if _, expression := s.Call.(*syntax.Paren); expression || c.static(s.Call) != nil {
 			c.errorf(s.Pos, "assign it to a local variable or return it", "an expression is no statement")
 			return
 		}

@@ -28,11 +28,21 @@ func Compile(source string, o Options) (*Program, error) {
 		return nil, Errors{positioned(err)}
 	}
 	c := newChecker(&library, o)
+	x := newExpander(c, o)
+	x.program(tree)
+	if x.tooLarge() {
+		return nil, x.errs.sorted()
+	}
 	c.program(tree)
-	if len(c.errs) > 0 {
+	if c.errs = append(x.attributed(c.errs), x.errs...); len(c.errs) > 0 {
 		return nil, c.errs.sorted()
 	}
-	return c.build(tree, o)
+	p, err := c.build(tree, o)
+	if err != nil {
+		return nil, err
+	}
+	p.uses, p.whole = x.uses, x.whole
+	return p, nil
 }
 
 // build compiles what was checked, and looks at what came of it.
@@ -69,6 +79,7 @@ func (c *checker) compiled(tree *syntax.Program, o Options) *Program {
 		full:      c.reads.full,
 		warnings:  c.warnings.sorted(),
 		quantiles: result.quantile && result.kinds.has(isVector),
+		mapsPods:  c.mapsPods,
 	}
 	switch k := result.kinds &^ isNil; {
 	case k == 0:

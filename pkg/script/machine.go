@@ -61,6 +61,7 @@ type machine struct {
 	aborted   error  // ends the run; not to be caught
 	failure   *Error // the last error that a library function raised
 	idle      []labels.Labels
+	busy      []labels.Labels // groups of percentiles with requests in flight and no value
 	window    int64
 	nodes     int    // of Env.Memo that the run has used
 	key       []byte // scratch
@@ -115,7 +116,7 @@ func (p *Program) Run(env Env) (Value, error) {
 	if err != nil && !errors.As(err, &own) {
 		p.machine = nil
 	}
-	return v, err
+	return v, p.attribute(err)
 }
 
 func (p *Program) lifetime() int {
@@ -158,7 +159,8 @@ func (m *machine) begin(env Env) {
 	m.env = env
 	m.steps, m.idleTicks, m.memory, m.entries = 0, 0, 0, 0
 	m.deadline = m.clock().Add(m.limits.WallTime)
-	m.aborted, m.failure, m.idle, m.window, m.nodes = nil, nil, nil, 0, 0
+	m.aborted, m.failure, m.window, m.nodes = nil, nil, 0, 0
+	m.idle, m.busy = nil, nil
 }
 
 // hook looks at the budgets every hookInterval instructions.

@@ -139,6 +139,9 @@ func (m *machine) selection(s *selector) *node {
 	if memo == nil || s.history || !memo.open || memo.now != m.env.Now || memo.lookback != m.env.Lookback {
 		return nil
 	}
+	if s.relabel != nil && s.relabel.pods {
+		return nil // the pods that an address may be are those of one namespace
+	}
 	if s.text == "" {
 		s.text = s.key()
 	}

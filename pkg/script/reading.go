@@ -38,7 +38,13 @@ func (m *machine) read(s *selector) (reading, error) {
 		return r, nil
 	}
 	rows := 0
-	if counted, ok := data.(CountedData); ok {
+	if s.relabel != nil {
+		var err error
+		if r.series, err = m.relabelled(s.relabel, data.Select(&s.Selector)); err != nil {
+			return r, err
+		}
+		r.count, rows = len(r.series), rowsOf(r.series)
+	} else if counted, ok := data.(CountedData); ok {
 		r.lazy = counted
 		r.count, rows = counted.Count(&s.Selector)
 		if grouped, ok := data.(GroupedData); ok && grouped.Distinct(&s.Selector) {
@@ -46,16 +52,22 @@ func (m *machine) read(s *selector) (reading, error) {
 		}
 	} else {
 		r.series = data.Select(&s.Selector)
-		r.count = len(r.series)
-		for i := range r.series {
-			rows += len(r.series[i].T)
-		}
+		r.count, rows = len(r.series), rowsOf(r.series)
 	}
 	if s.Range == 0 {
 		rows = 0
 	}
 	r.node = m.selection(s)
 	return r, m.charge(1 + r.count/32 + rows/1024)
+}
+
+// rowsOf counts the rows of series.
+func rowsOf(series []metric.Series) int {
+	rows := 0
+	for i := range series {
+		rows += len(series[i].T)
+	}
+	return rows
 }
 
 var errNoHistory = errors.New("there is no history to read")

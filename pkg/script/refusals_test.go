@@ -84,8 +84,13 @@ func refusal(t *testing.T, source string) []string {
 	if err != nil && !errors.As(err, &all) {
 		t.Errorf("Compile gives %T, not Errors", err)
 	}
+	return printed(all)
+}
+
+// printed returns mistakes with line and column.
+func printed(errs Errors) []string {
 	var out []string
-	for _, e := range all {
+	for _, e := range errs {
 		bare := *e
 		bare.Line = 0
 		out = append(out, fmt.Sprintf("%d:%d %s", e.Line, e.Column, bare.Error()))

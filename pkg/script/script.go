@@ -157,6 +157,10 @@ type Options struct {
 	// Clock measures Limits.WallTime; nil means the system's. No result depends
 	// on it.
 	Clock func() time.Time
+	// Modules are those whose functions the program may use, by their names.
+	Modules map[string]*Module
+	// Gateway names the module that `gateway` is in the program; "" for none.
+	Gateway string
 }
 
 // A Kind of result.
@@ -196,7 +200,8 @@ type Value struct {
 	// item for Number, and possibly empty for Vector.
 	Items []metric.Item
 	// Idle holds the groups for which a percentile shorthand saw series but no
-	// observation, so that it gave no value; each once, in label order. A
+	// observation, so that it gave no value; each once, in label order. Those are
+	// left out that another shorthand knows to have requests in flight. A
 	// shorthand without by has one group, without labels.
 	Idle []labels.Labels
 	// Window is the longest range that was read, in milliseconds; 0 for none.
@@ -233,6 +238,8 @@ type Program struct {
 	warnings  Errors
 	result    Kind
 	quantiles bool
+	uses      []Use
+	whole     string // the use that is the whole program; "" where it is more
 
 	machine *machine // nil before the first run and after a run that spoilt it
 }
@@ -268,7 +275,7 @@ func (p *Program) Wants() []metric.Selector {
 func (p *Program) Position(sel *metric.Selector) (line, column int) {
 	s := selector{Selector: *sel}
 	for _, w := range p.wants {
-		if !w.sel.history && w.sel.key() == s.key() {
+		if !w.sel.history && w.sel.wantKey() == s.wantKey() {
 			return w.pos.Line, w.pos.Column
 		}
 	}

@@ -18,16 +18,25 @@ import (
 // it to Data.
 type selector struct {
 	metric.Selector
-	history bool // reads Env.History
-	own     bool // is made from `self`
+	history bool     // reads Env.History
+	own     bool     // is made from `self`
+	relabel *relabel // what its series get when they are read; nil for nothing
 
 	shapes *shapes // in which a percentile finds its name; made when first asked for
 	text   string  // its key; made when first asked for
 }
 
-// key is equal for selectors that read the same, and only for those: a name may
-// look like matchers.
+// key is equal for selectors that read the same and give it the same labels, and
+// only for those: a name may look like matchers.
 func (s *selector) key() string {
+	if s.relabel != nil {
+		return s.wantKey() + s.relabel.key
+	}
+	return s.wantKey()
+}
+
+// wantKey is equal for selectors that read the same.
+func (s *selector) wantKey() string {
 	source := ""
 	if s.history {
 		source = "history "
@@ -106,7 +115,7 @@ func (s *selector) match(matchers []*labels.Matcher) *selector {
 }
 
 func (s *selector) derive() *selector {
-	return &selector{Selector: s.Selector, history: s.history, own: s.own}
+	return &selector{Selector: s.Selector, history: s.history, own: s.own, relabel: s.relabel}
 }
 
 // A pattern is re"...", nre"..." or neq"...": a matcher without its label.

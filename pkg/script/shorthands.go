@@ -27,7 +27,7 @@ func shorthandFunctions() []*builtin {
 					return 0, err
 				}
 				return m.aggregate(n, 2, r.node, m.keyOf("rps"), func(g promath.Grouping) (promath.Vector, error) {
-					v, err := m.coveredSum(&r, g, g)
+					v, err := m.coveredSum(&r, eachSeries, g, g)
 					return v.Vector, err
 				})
 			},
@@ -41,7 +41,7 @@ func shorthandFunctions() []*builtin {
 			name: p.name, family: familyShorthand, quantile: true, q: p.q,
 			doc: fmt.Sprintf("The %g quantile of what a histogram or summary of this name observed in the range: of classic buckets, "+
 				"native histograms or a summary's own quantile, whichever there is. No observations give no value, and the metric's "+
-				"idle.after decides; with {inflight = v} they give 0 where v is 0, and nothing else where it is above.", p.q),
+				"idle.after decides; with {inflight = v} they give 0 where v is 0, and nothing else where it is above: then other percentiles of the program do not make the group idle either.", p.q),
 			example: p.name + `(latency_seconds["1m"], by("pod"), {inflight = in_flight})`,
 			params:  []param{required("r", aRange), repeatable("by or options", isGrouping|isTable)},
 			usage:   "r: range, [by(...)], [{inflight = v}]", result: isNumber | isVector | isNil,
@@ -60,7 +60,7 @@ func shorthandFunctions() []*builtin {
 		result: isNumber | isVector | isNil,
 		infer:  inferRatio,
 		run:    runRatio,
-	})
+	}, coalesceFunction(), totalFunction())
 }
 
 // quantileLabel tells the quantiles of a summary apart.
@@ -151,7 +151,9 @@ func (m *machine) percentile(q float64, n int) (int, error) {
 		case known && count == 0:
 			out = append(out, promath.Sample{Labels: group.labels})
 		case known && count > 0:
-			// Requests are under way and none completes: that is not idle.
+			// Requests are under way and none completes: that is not idle,
+			// whatever a percentile says that does not know of them.
+			m.busy = append(m.busy, group.labels)
 		default:
 			m.idle = append(m.idle, group.labels)
 		}
@@ -240,16 +242,44 @@ func (m *machine) sharedGroups(of *node, shape string, q float64, g promath.Grou
 	return groups, err
 }
 
+// An increaseKind says which series cover the same time.
+type increaseKind struct {
+	name    string
+	compute func(r *reading, of *[]int32) *promath.Covered
+}
+
+var (
+	eachSeries = increaseKind{"covered", func(r *reading, of *[]int32) *promath.Covered {
+		return promath.Increases(r.window(of))
+	}}
+	eachHistogram = increaseKind{"covered buckets", func(r *reading, of *[]int32) *promath.Covered {
+		return promath.BucketIncreases(r.window(of), r.histograms())
+	}}
+)
+
+// histograms returns the grouping of buckets that puts those together that are of
+// one histogram.
+func (r *reading) histograms() promath.Grouping {
+	g := promath.Grouping{Without: true, Labels: []string{labels.BucketLabel}}
+	if r.grouped != nil {
+		g.Known = func() promath.Groups {
+			of, groups := r.grouped.Groups(&r.Selector, g.Without, g.Labels)
+			return promath.Groups{Of: of, Labels: groups}
+		}
+	}
+	return g
+}
+
 // coveredSum sums what CoveredRate gives of the groups of whole.
-func (m *machine) coveredSum(r *reading, whole, g promath.Grouping) (vector, error) {
+func (m *machine) coveredSum(r *reading, kind increaseKind, whole, g promath.Grouping) (vector, error) {
 	type result struct {
 		*promath.Covered
 		of []int32
 	}
 	size := func(c result) int { return 2*heldSample*(1+c.Len()) + 4*len(c.of) }
-	covered, n, err := derive(m, r.node, m.keyOf("covered"), size, func() (result, error) {
+	covered, n, err := derive(m, r.node, m.keyOf(kind.name), size, func() (result, error) {
 		var of []int32
-		return result{promath.Increases(r.window(&of)), of}, nil
+		return result{kind.compute(r, &of), of}, nil
 	})
 	if err != nil {
 		return vector{}, err
@@ -292,7 +322,7 @@ func (m *machine) classicPercentiles(r *reading, q float64, g promath.Grouping) 
 	} else {
 		withLe.Labels = append([]string{labels.BucketLabel}, g.Labels...)
 	}
-	shared, err := m.coveredSum(r, whole, withLe)
+	shared, err := m.coveredSum(r, eachHistogram, whole, withLe)
 	if err != nil {
 		return nil, err
 	}
@@ -300,7 +330,7 @@ func (m *machine) classicPercentiles(r *reading, q float64, g promath.Grouping) 
 }
 
 func (m *machine) nativePercentiles(r *reading, q float64, g promath.Grouping) ([]percentileGroup, error) {
-	shared, err := m.coveredSum(r, g, g)
+	shared, err := m.coveredSum(r, eachSeries, g, g)
 	if err != nil {
 		return nil, err
 	}

@@ -58,6 +58,11 @@ func TestPercentiles(t *testing.T) {
 	f(`p50(flat["1m"], by("pod"))`, `[] over 1m idle {pod="a"} idle {pod="b"}`)
 	f(`p50(flat["1m"], by("pod"), {inflight = flight})`, `[{pod="a"} 0] over 1m`)
 	f(`p50(flat["1m"], without("le"), {inflight = flight})`, `[] over 1m idle {pod="a"} idle {pod="b"}`) // kind tells them apart
+	// Another percentile of a group whose requests do not complete does not make it idle.
+	f(`coalesce(p50(flat{pod="b"}["1m"], {inflight = flight{pod="b"}}), p50(flat{pod="b"}["1m"], {inflight = none}))`, `none over 1m`)
+	f(`coalesce(p50(flat{pod="b"}["1m"], {inflight = none}), p50(flat{pod="b"}["1m"], {inflight = flight{pod="b"}}))`, `none over 1m`)
+	f(`coalesce(p50(flat["1m"], by("pod"), {inflight = flight}), p50(flat["1m"], by("pod"), {inflight = none}))`, `[{pod="a"} 0] over 1m idle {pod="a"}`)
+	f(`coalesce(p50(flat{pod="a"}["1m"], {inflight = none}), p50(flat{pod="b"}["1m"], {inflight = none}))`, `none over 1m idle {}`)
 	f(`p50(flat["1m"], {inflight = flight})`, `none over 1m`)
 	f(`p50(flat["1m"], {inflight = unknown_flight})`, `none over 1m idle {}`)
 	f(`p50(flat["1m"], {inflight = 0})`, `0 over 1m`)

@@ -76,7 +76,7 @@ func (c *checker) staticName(e *syntax.Name) any {
 	if isReserved(e.Text) {
 		return c.mistake(e.Pos, cured(`write series"`+e.Text+`"{}`, "the name %s is reserved", e.Text))
 	}
-	return c.intern(&selector{Selector: metric.Selector{Name: e.Text}})
+	return c.intern(&selector{Selector: metric.Selector{Name: e.Text}, relabel: c.relabels[e]})
 }
 
 func (c *checker) staticIndex(e *syntax.Index) any {
@@ -167,6 +167,7 @@ func (c *checker) staticNamed(e *syntax.Call, b *builtin) any {
 		Selector: metric.Selector{Name: name},
 		history:  b.name == "metric",
 		own:      b.name == "metric" && name == c.name,
+		relabel:  c.relabels[e],
 	})
 }
 

@@ -170,7 +170,7 @@ func newReadings() readings {
 func (r *readings) add(s *selector, at syntax.Pos) {
 	reach := reachKey{s.history, s.Name}
 	r.reach[reach] = max(r.reach[reach], s.Range+s.Offset)
-	if key := s.key(); !r.byKey[key] {
+	if key := s.wantKey(); !r.byKey[key] {
 		r.byKey[key] = true
 		r.wants = append(r.wants, want{sel: s, pos: at})
 	}

@@ -269,7 +269,9 @@ func (m *machine) items(v promath.Vector) ([]metric.Item, error) {
 func isMetricName(name string) bool { return name == labels.MetricName }
 
 func (m *machine) idleGroups() []labels.Labels {
-	groups := slices.Clone(m.idle)
+	groups := slices.DeleteFunc(slices.Clone(m.idle), func(group labels.Labels) bool {
+		return slices.ContainsFunc(m.busy, func(busy labels.Labels) bool { return labels.Equal(group, busy) })
+	})
 	slices.SortFunc(groups, labels.Compare)
 	return slices.CompactFunc(groups, labels.Equal)
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // A gatewayFleet is windows of gateways that come and go, whose series come and
-// go and whose counters are reset.
+// go, are forgotten, and whose counters are reset.
 type gatewayFleet struct {
 	t       *testing.T
 	rand    *rand.Rand
@@ -33,13 +33,26 @@ func newGatewayFleet(t *testing.T, seed uint64) *gatewayFleet {
 		tables: map[string]*metric.Table{}, values: map[string]float64{},
 	}
 	for _, w := range f.windows {
-		var wants []metric.Selector
-		for _, name := range fleetNames {
-			wants = append(wants, metric.Selector{Name: name, Range: 60_000, Offset: 10_000})
-		}
-		w.SetWants(wants)
+		w.SetWants(fleetWants())
 	}
 	return f
+}
+
+func fleetWants() []metric.Selector {
+	var wants []metric.Selector
+	for _, name := range fleetNames {
+		wants = append(wants, metric.Selector{Name: name, Range: 60_000, Offset: 10_000})
+	}
+	return wants
+}
+
+// forget lets a window lose half of the names, and of a histogram all buckets but
+// one: nothing is known of them before their next sample.
+func (f *gatewayFleet) forget(w *window.Window) {
+	wants := fleetWants()
+	one := metric.Selector{Name: "latency_seconds_bucket", Matchers: []*labels.Matcher{labels.MustNewMatcher(labels.MatchEqual, "le", "+Inf")}, Range: 60_000, Offset: 10_000}
+	w.SetWants(append(wants[:len(wants)/2:len(wants)/2], one))
+	w.SetWants(fleetWants())
 }
 
 var fleetNames = []string{
@@ -60,6 +73,9 @@ func (f *gatewayFleet) tick() {
 		}
 		f.targets[i] = targets
 		w.SetTargets(targets, f.now)
+		if f.rand.IntN(12) == 0 {
+			f.forget(w)
+		}
 		for _, t := range targets {
 			if f.rand.IntN(12) > 0 {
 				f.scrape(w, t)

@@ -468,7 +468,7 @@ func TestProbes(t *testing.T) {
 	expect(anonymous, "/livez", 200, "ok")
 	expect(anonymous, "/healthz", 200, "ok")
 
-	notReady := errors.New("waiting for the first scrape of demo/kong")
+	notReady := errors.New("waiting for the first 2 scrapes of demo/kong")
 	ready.Store(&notReady)
 	expect(anonymous, "/readyz", 500, "[-]engine failed")
 	expect(f.client, "/readyz/engine", 500, notReady.Error())

@@ -25,9 +25,9 @@ type target struct {
 	// first is the time of the first row ever, and resumed that of the last one
 	// that ended a silence; 0 for none.
 	first, resumed int64
-	// wantsSince is the newest row's time when the wants last changed: of rows
-	// up to it nothing is known for a series that is new.
-	wantsSince int64
+	// changes of the wants since the oldest row: of rows up to the one that made
+	// it wanted nothing is known for a series that is new.
+	changes []wantsChange
 
 	// t holds the rows' times, oldest first. A column's values lie at the same
 	// offsets.
@@ -47,6 +47,35 @@ type target struct {
 	// from 1; 0 where a number was not used since.
 	table *metric.Table
 	ids   []uint32
+}
+
+// A wantsChange is a change of the wants as a target saw it.
+type wantsChange struct {
+	number uint64
+	newest int64 // the time of its newest row then
+}
+
+// changed notes that the wants have changed.
+func (t *target) changed(number uint64) {
+	t.changes = slices.DeleteFunc(t.changes, func(c wantsChange) bool { return c.newest < t.t[0] })
+	if len(t.t) > 0 {
+		t.changes = append(t.changes, wantsChange{number, t.newest()})
+	}
+}
+
+// notKept returns of how many of the oldest rows nothing is known for a new
+// column. The others were scraped while it was wanted.
+func (t *target) notKept(c uint32, w wants, join *joiner) int {
+	if last := len(t.changes) - 1; last >= 0 && t.changes[last].newest >= t.t[0] {
+		since := w.since(join.labels(t, c), t.changes[last].number)
+		for ; last >= 0 && t.changes[last].number >= since; last-- {
+			if t.changes[last].number == since {
+				rows, _ := slices.BinarySearch(t.t, t.changes[last].newest+1)
+				return rows
+			}
+		}
+	}
+	return 0
 }
 
 // describe makes the target the one that is given; its rows stay.
@@ -82,7 +111,7 @@ func (t *target) append(b metric.Batch, w *Window) (changed bool) {
 		changed = t.forget()
 		t.table, t.ids = b.Table, nil
 	}
-	if t.number(b, &w.names) {
+	if t.number(b, w) {
 		changed = true
 	}
 	row := len(t.t) - 1
@@ -113,7 +142,7 @@ func (t *target) setHistogram(c uint32, row int, h *histogram.FloatHistogram) {
 
 // number makes sure that each series of a batch has a column. It reports whether
 // it added any.
-func (t *target) number(b metric.Batch, names *renamed) (added bool) {
+func (t *target) number(b metric.Batch, w *Window) (added bool) {
 	if n := len(b.Table.Series); n > len(t.ids) {
 		t.ids = append(make([]uint32, 0, n), t.ids...)[:n]
 	}
@@ -127,14 +156,14 @@ func (t *target) number(b metric.Batch, names *renamed) (added bool) {
 		}
 		own := b.Table.Series[id]
 		if !t.bare {
-			own = names.own(b.Table.Series, id)
+			own = w.names.own(b.Table.Series, id)
 		}
 		t.ids[id] = find.column(own) + 1
 	}
 	if len(find.series) <= len(t.series) {
 		return false
 	}
-	t.add(find.series[len(t.series):])
+	t.add(find.series[len(t.series):], w.wants)
 	return true
 }
 
@@ -169,7 +198,7 @@ func (f *finder) column(own labels.Labels) uint32 {
 
 // add adds columns. In rows before it a new series was absent, or unknown where
 // it was not asked for.
-func (t *target) add(series []labels.Labels) {
+func (t *target) add(series []labels.Labels, w wants) {
 	from, n := len(t.series), len(t.series)+len(series)
 	if n > cap(t.series) || n*t.stride > cap(t.values) {
 		room := n + from/16 // what comes one by one gets a bit more
@@ -177,9 +206,9 @@ func (t *target) add(series []labels.Labels) {
 		t.values = append(make([]float64, 0, room*t.stride), t.values...)
 	}
 	t.series, t.values = append(t.series, series...), t.values[:n*t.stride]
-	unknown, _ := slices.BinarySearch(t.t, t.wantsSince+1)
+	var join joiner
 	for c := from; c < n; c++ {
-		f := t.column(uint32(c))
+		f, unknown := t.column(uint32(c)), t.notKept(uint32(c), w, &join)
 		fill(f[:unknown], metric.Unknown)
 		fill(f[unknown:], metric.Absent)
 	}

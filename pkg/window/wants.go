@@ -12,14 +12,28 @@ import (
 
 // wants is the set of selectors of all programs over one source.
 type wants struct {
-	byName map[string][]*metric.Selector
+	byName map[string][]want
 	keys   []string // sorted; two sets with the same keys are the same
 	reach  int64    // the longest range + offset
 	offset int64    // the longest offset
 }
 
-func newWants(selectors []metric.Selector) wants {
-	w := wants{byName: map[string][]*metric.Selector{}}
+// A want is a selector, and the change of the wants that brought it.
+type want struct {
+	*metric.Selector
+	since uint64
+}
+
+// newWants returns the wants that a change brings: what was wanted before is
+// wanted since then.
+func newWants(selectors []metric.Selector, before wants, change uint64) wants {
+	since := map[string]uint64{}
+	for _, of := range before.byName {
+		for _, s := range of {
+			since[s.String()] = s.since
+		}
+	}
+	w := wants{byName: map[string][]want{}}
 	keys := map[string]bool{}
 	for i := range selectors {
 		s := &selectors[i]
@@ -27,7 +41,11 @@ func newWants(selectors []metric.Selector) wants {
 		w.offset = max(w.offset, s.Offset)
 		if k := s.String(); !keys[k] {
 			keys[k] = true
-			w.byName[s.Name] = append(w.byName[s.Name], s)
+			first, ok := since[k]
+			if !ok {
+				first = change
+			}
+			w.byName[s.Name] = append(w.byName[s.Name], want{s, first})
 		}
 	}
 	w.keys = slices.Sorted(maps.Keys(keys))
@@ -61,6 +79,17 @@ func (w wants) wantsScraped(scraped labels.Labels) bool {
 		}
 	}
 	return false
+}
+
+// since returns the change since which a series with all its labels is selected:
+// the last one, where no selector matches.
+func (w wants) since(lset labels.Labels, last uint64) uint64 {
+	for _, s := range w.byName[lset.Get(labels.MetricName)] {
+		if s.since < last && s.Matches(lset) {
+			last = s.since
+		}
+	}
+	return last
 }
 
 func matchesScraped(matchers []*labels.Matcher, scraped labels.Labels) bool {

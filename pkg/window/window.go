@@ -38,6 +38,7 @@ type Window struct {
 	interval   int64 // ms between two scrapes
 	retention  int64 // ms that rows are kept behind a target's newest
 	wants      wants
+	change     uint64 // how often they changed
 	targets    map[string]*target
 	listed     []*target // the same, by ID
 	names      renamed
@@ -76,17 +77,18 @@ func (w *Window) lookback() int64 { return max(2*w.interval, 10_000) }
 // nobody wants any more are dropped. It reports whether anything changed: then
 // parsers have to ask Wanted again.
 func (w *Window) SetWants(selectors []metric.Selector) (changed bool) {
-	next := newWants(selectors)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	next := newWants(selectors, w.wants, w.change+1)
 	if next.equal(w.wants) {
 		return false
 	}
 	w.wants = next
+	w.change++
 	w.retention = next.retention(w.lookback())
 	for _, t := range w.targets {
 		t.keepOnly(next.wantsSeries, w.room())
-		t.wantsSince = t.newest()
+		t.changed(w.change)
 	}
 	w.generation++
 	return true

@@ -29,6 +29,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
+	"github.com/gaugeway/gaugeway/pkg/vocabulary"
 )
 
 // The API server's limits of what rules may cost.
@@ -208,6 +209,17 @@ func TestAdmissionOfSources(t *testing.T) {
 	f("  pods: {port: 1, selector: {matchExpressions: [{key: a, operator: In}]}}\n", selector)
 	f("  pods: {port: 1, selector: {matchExpressions: [{key: a, operator: Exists, values: [x]}]}}\n", selector)
 
+	// Presets.
+	const noPort = `spec: a target is scraped at a port; write port: with its number or name, or preset: with the gateway, whose port is the default`
+	f("  preset: kong\n  pods: {selector: {}}\n", "")
+	f("  preset: kong\n  service: {name: kong}\n", "")
+	f("  preset: haproxy\n  format: Csv\n  static: {urls: [\"http://a\"]}\n", "")
+	f("  preset: nginx_plus\n  format: Json\n  static: {urls: [\"http://a\"]}\n", "")
+	f("  pods: {selector: {}}\n", noPort)
+	f("  service: {name: kong}\n", noPort)
+	f("  format: Json\n  static: {urls: [\"http://a\"]}\n", `spec: the format Json takes its rules from a preset; write preset: with its name`)
+	f("  preset: Kong\n"+pods, `spec.preset: spec.preset in body should match '^[a-z][a-z0-9_]*$'`)
+
 	// Times and sizes.
 	const interval = `spec.interval: out of range; choose 1s to 5m, such as 5s`
 	f(pods+"  interval: 999ms\n  scrapeTimeout: 1ms\n", interval)
@@ -276,7 +288,14 @@ func TestAdmissionOfMetrics(t *testing.T) {
 	f(external+"  missing: {}\n", "")
 
 	// Required fields.
-	f("  external: {name: rps}\n", "spec.lua: Required value\nspec.sources: Required value\nspec.type: Required value")
+	const (
+		one      = "spec: write exactly one of lua, an expression, and preset, a metric of the sources' preset"
+		typeless = "spec: the type decides what a silent target means; write Level (a latency, a ratio, a utilisation) or Total (adds up over targets: requests per second, queue length)"
+	)
+	f("  external: {name: rps}\n", "spec.sources: Required value")
+	f("  sources: [{name: a}]\n  external: {name: rps}\n", typeless+"\n"+one)
+	f("  sources: [{name: a}]\n  lua: x\n  external: {name: rps}\n", typeless)
+	f(external+"  preset: {metric: error_ratio}\n", one)
 	f("  sources: []\n  lua: x\n  type: Total\n  external: {name: rps}\n", `spec.sources: spec.sources in body should have at least 1 items`)
 	f("  sources: [{name: a}, {name: a}]\n  lua: x\n  type: Total\n  external: {name: rps}\n",
 		`spec.sources: a source is listed twice, which would not count it twice; remove one`)
@@ -287,6 +306,27 @@ func TestAdmissionOfMetrics(t *testing.T) {
 		`spec.type: supported values: "Level", "Total"`)
 	f("  sources: [{name: a}]\n  lua: "+strings.Repeat("x", 8193)+"\n  type: Total\n  external: {name: rps}\n",
 		`spec.lua: may not be more than 8192 bytes`)
+
+	// Metrics of presets, whose type is known.
+	preset := func(text, want string) {
+		t.Helper()
+		f("  sources: [{name: a}]\n  external: {name: rps}\n  preset: {"+text+"}\n", want)
+	}
+	preset("metric: latency_p95_seconds, labels: {service: checkout, pod: a}, by: [route, upstream_pod], window: 30s", "")
+	for _, name := range vocabulary.Names() {
+		preset("metric: "+name, "")
+	}
+	for _, l := range append(vocabulary.Labels(), vocabulary.TargetLabels()...) {
+		preset("metric: error_ratio, labels: {"+l.Name+": a}, by: ["+l.Name+"]", "")
+	}
+	preset("labels: {service: a}", "spec.preset.metric: Required value")
+	if got := a.admit(parse(t, metricHead+"  sources: [{name: a}]\n  external: {name: rps}\n  preset: {metric: p95}\n")); len(got) != 1 || !strings.HasPrefix(got[0], `spec.preset.metric: supported values: "`) {
+		t.Errorf("an unknown metric: %q", got)
+	}
+	preset("metric: error_ratio, labels: {code: a}", "spec.preset.labels: not a label of the vocabulary; choose of service, route, model, consumer, upstream, queue, pod, namespace, node, instance, source")
+	preset("metric: error_ratio, by: [code]", `spec.preset.by[0]: supported values: "service", "route", "model", "consumer", "upstream", "queue", "pod", "namespace", "node", "instance", "source", "upstream_pod"`)
+	preset("metric: error_ratio, by: [pod, pod]", "spec.preset.by[1]: Duplicate value")
+	preset("metric: error_ratio, window: 0s", "spec.preset.window: not longer than 0; write how far to look back, such as 1m")
 
 	// Names.
 	f(base, `spec: the metric is not served anywhere; write external: {name: ...}, pods: {name: ...} or object: {name: ..., resource: ..., label: ...}`)

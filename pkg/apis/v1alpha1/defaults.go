@@ -5,6 +5,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/gaugeway/gaugeway/pkg/vocabulary"
 )
 
 // The defaults of optional fields.
@@ -55,13 +57,17 @@ func (s *GatewaySource) SetDefaults() {
 
 // SetDefaults fills the optional fields that are absent and leaves the rest as
 // it is, valid or not. A source without a namespace is one of the metric's own.
-// MaxAge stays nil: its default depends on the sources' intervals.
+// The type of a preset's metric is the vocabulary's. MaxAge stays nil: its default depends on the sources' intervals.
 func (m *GatewayMetric) SetDefaults() {
 	spec := &m.Spec
 	for i := range spec.Sources {
 		if spec.Sources[i].Namespace == "" {
 			spec.Sources[i].Namespace = m.Namespace
 		}
+	}
+	if spec.Type == "" && spec.Preset != nil {
+		known, _ := vocabulary.Lookup(spec.Preset.Metric)
+		spec.Type = MetricType(known.Type)
 	}
 	if spec.MinCoveragePercent == nil {
 		percent := int32(DefaultMinCoveragePercent)

@@ -69,7 +69,17 @@ type GatewaySourceList struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.scrapeTimeout) || duration(self.scrapeTimeout) <= (has(self.interval) ? duration(self.interval) : duration('5s'))",message="scrapeTimeout is longer than the interval (default 5s); shorten it or lengthen the interval"
 // +kubebuilder:validation:XValidation:rule="!has(self.tlsConfig) || has(self.static) || (has(self.scheme) && self.scheme == 'https')",message="tlsConfig would not be used with http; write scheme: https or remove it"
 // +kubebuilder:validation:XValidation:rule="!has(self.authorization) || !has(self.basicAuth)",message="a request has one Authorization header; remove authorization or basicAuth"
+// +kubebuilder:validation:XValidation:rule="has(self.preset) || ((!has(self.pods) || has(self.pods.port)) && (!has(self.service) || has(self.service.port)))",message="a target is scraped at a port; write port: with its number or name, or preset: with the gateway, whose port is the default"
+// +kubebuilder:validation:XValidation:rule="!has(self.format) || self.format != 'Json' || has(self.preset)",message="the format Json takes its rules from a preset; write preset: with its name"
 type GatewaySourceSpec struct {
+	// Preset names the gateway, such as kong. Its preset has defaults for port,
+	// path, format and params, and is what `gateway` means in the expressions of
+	// metrics. `gaugeway presets` lists those that there are.
+	//
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z][a-z0-9_]*$`
+	Preset string `json:"preset,omitempty"`
+
 	// Exactly one of Pods, Service and Static says what is scraped.
 
 	// Pods selects pods of the source's own namespace. Only in a cluster.
@@ -93,15 +103,18 @@ type GatewaySourceSpec struct {
 	//
 	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",message="not longer than 0; choose a time up to the interval, such as 2s"
 	ScrapeTimeout *metav1.Duration `json:"scrapeTimeout,omitempty"`
-	// Params are added to the query of each URL.
+	// Params are added to the query of each URL. Default: those of the preset.
 	//
 	// +kubebuilder:validation:MaxProperties=64
 	// +kubebuilder:validation:XValidation:rule="self.all(name, name != '')",message="a parameter needs a name; write name: [value]"
 	Params map[string][]string `json:"params,omitempty"`
-	// Format of the body: Auto (Prometheus text or OpenMetrics by content type) or StubStatus.
+	// Format of the body: Auto (Prometheus text or OpenMetrics by content type),
+	// StubStatus (nginx), Csv (HAProxy) or Json, by the rules of the preset. Default: that of
+	// the preset, or Auto.
 	Format Format `json:"format,omitempty"`
 	// ScrapeProtocols are the formats to ask for, the preferred one first. Default:
-	// OpenMetrics, then Prometheus text. PrometheusProto alone has native histograms.
+	// those of the preset, or OpenMetrics, then Prometheus text. PrometheusProto alone
+	// has native histograms.
 	//
 	// +kubebuilder:validation:MaxItems=5
 	// +listType=set
@@ -148,11 +161,13 @@ type PodTargets struct {
 	//
 	// +kubebuilder:validation:XValidation:rule="!has(self.matchExpressions) || self.matchExpressions.all(e, e.operator in ['In', 'NotIn'] ? has(e.values) && size(e.values) > 0 : e.operator in ['Exists', 'DoesNotExist'] && (!has(e.values) || size(e.values) == 0))",message="not a selector; operators are In and NotIn with values, Exists and DoesNotExist without"
 	Selector metav1.LabelSelector `json:"selector"`
-	// Port of the pod: the name of a container's port, or its number.
+	// Port of the pod: the name of a container's port, or its number. Default: that of
+	// the preset.
 	//
+	// +optional
 	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 1 && self <= 65535 : self.matches('^[a-z0-9]+(-[a-z0-9]+)*$') && self.matches('[a-z]') && size(self) <= 15",message="not a port; write 1 to 65535 without quotes or the name of a port, such as metrics"
-	Port intstr.IntOrString `json:"port"`
-	// Path of the statistics; default /metrics.
+	Port intstr.IntOrString `json:"port,omitempty"`
+	// Path of the statistics; default that of the preset, or /metrics.
 	//
 	// +kubebuilder:validation:MaxLength=1024
 	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^/([^/?#[:space:]][^?#[:space:]]*)?$')",message="not a path; begin with one /, such as /metrics, and put a query into params"
@@ -168,11 +183,13 @@ type ServiceTargets struct {
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 	Name string `json:"name"`
 	// Port: the name or the number of one of the Service's ports, or the name or
-	// number of a port of the pods that the Service does not have.
+	// number of a port of the pods that the Service does not have. Default: that of the
+	// preset.
 	//
+	// +optional
 	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 1 && self <= 65535 : self.matches('^[a-z0-9]+(-[a-z0-9]+)*$') && self.matches('[a-z]') && size(self) <= 15",message="not a port; write 1 to 65535 without quotes or the name of a port, such as metrics"
-	Port intstr.IntOrString `json:"port"`
-	// Path of the statistics; default /metrics.
+	Port intstr.IntOrString `json:"port,omitempty"`
+	// Path of the statistics; default that of the preset, or /metrics.
 	//
 	// +kubebuilder:validation:MaxLength=1024
 	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^/([^/?#[:space:]][^?#[:space:]]*)?$')",message="not a path; begin with one /, such as /metrics, and put a query into params"
@@ -181,7 +198,7 @@ type ServiceTargets struct {
 
 // Format of an exposition.
 //
-// +kubebuilder:validation:Enum=Auto;StubStatus
+// +kubebuilder:validation:Enum=Auto;StubStatus;Csv;Json
 type Format string
 
 // The formats.
@@ -190,7 +207,16 @@ const (
 	FormatAuto Format = "Auto"
 	// FormatStubStatus is the page of NGINX's module stub_status.
 	FormatStubStatus Format = "StubStatus"
+	// FormatCSV is the statistics of HAProxy as comma-separated values.
+	FormatCSV Format = "Csv"
+	// FormatJSON is JSON, of which the rules of the source's preset make samples.
+	FormatJSON Format = "Json"
 )
+
+// Formats returns all formats.
+func Formats() []string {
+	return []string{string(FormatAuto), string(FormatStubStatus), string(FormatCSV), string(FormatJSON)}
+}
 
 // A ScrapeProtocol is a format of an exposition, by the Prometheus operator's name.
 // +kubebuilder:validation:Enum=PrometheusProto;OpenMetricsText1.0.0;OpenMetricsText0.0.1;PrometheusText1.0.0;PrometheusText0.0.4
@@ -205,9 +231,15 @@ const (
 	PrometheusText0_0_4  ScrapeProtocol = "PrometheusText0.0.4"
 )
 
+// ScrapeProtocols returns all protocols.
+func ScrapeProtocols() []ScrapeProtocol {
+	return []ScrapeProtocol{PrometheusProto, OpenMetricsText1_0_0, OpenMetricsText0_0_1, PrometheusText1_0_0, PrometheusText0_0_4}
+}
+
 // StaticTargets are endpoints given by URL.
 type StaticTargets struct {
-	// URLs, http or https, each with its path and each once. At least one.
+	// URLs, http or https, each with its path and each once. At least one. A URL
+	// without a path gets that of the preset.
 	//
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:items:Pattern=`^https?://[^\s#]+$`
@@ -331,16 +363,17 @@ const (
 const (
 	ReasonAccepted       = "Accepted"
 	ReasonInvalid        = "Invalid"        // the object is not valid
-	ReasonCompileError   = "CompileError"   // spec.lua does not compile
+	ReasonCompileError   = "CompileError"   // spec.lua does not compile, or the gateway lacks spec.preset's metric
 	ReasonNameConflict   = "NameConflict"   // an older metric has the name
 	ReasonSourceNotFound = "SourceNotFound" // a source does not exist
 	ReasonSourceDenied   = "SourceDenied"   // a source does not allow the namespace
 	ReasonNotAllowed     = "NotAllowed"     // static URLs or files, which a cluster's objects may not use
 
-	ReasonScraping  = "Scraping"  // every expected target answers
-	ReasonPartial   = "Partial"   // some do
-	ReasonSilent    = "Silent"    // none does
-	ReasonNoTargets = "NoTargets" // there are none
+	ReasonScraping     = "Scraping"     // every expected target answers
+	ReasonOtherGateway = "OtherGateway" // so it is, and one does not look like the source's preset
+	ReasonPartial      = "Partial"      // some do
+	ReasonSilent       = "Silent"       // none does
+	ReasonNoTargets    = "NoTargets"    // there are none
 )
 
 // GatewaySourceStatus is what became of a source.

@@ -45,6 +45,8 @@ type GatewayMetricList struct {
 // GatewayMetricSpec is an expression over sources, and what to do when it has no answer.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.external) || has(self.pods) || has(self.object)",message="the metric is not served anywhere; write external: {name: ...}, pods: {name: ...} or object: {name: ..., resource: ..., label: ...}"
+// +kubebuilder:validation:XValidation:rule="has(self.lua) != has(self.preset)",message="write exactly one of lua, an expression, and preset, a metric of the sources' preset"
+// +kubebuilder:validation:XValidation:rule="has(self.type) || has(self.preset)",message="the type decides what a silent target means; write Level (a latency, a ratio, a utilisation) or Total (adds up over targets: requests per second, queue length)"
 type GatewayMetricSpec struct {
 	// Sources whose series the selectors span, each once. At least one, at most
 	// MaxSources.
@@ -59,9 +61,12 @@ type GatewayMetricSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=8192
 	// +kubebuilder:validation:XValidation:rule="self.matches('[^[:space:]]')",message="there is nothing to evaluate; write an expression"
-	Lua string `json:"lua"`
-	// Type: Level (a latency, a ratio) or Total (adds up over targets).
-	Type MetricType `json:"type"`
+	Lua string `json:"lua,omitempty"`
+	// Preset is a metric of the preset that all sources name, instead of Lua.
+	Preset *PresetMetric `json:"preset,omitempty"`
+	// Type: Level (a latency, a ratio) or Total (adds up over targets). Required
+	// beside lua; of a preset's metric it is known.
+	Type MetricType `json:"type,omitempty"`
 	// At least one of External, Pods and Object says where the metric is served.
 
 	// External serves the metric in external.metrics.k8s.io.
@@ -104,6 +109,32 @@ type SourceReference struct {
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	Namespace string `json:"namespace,omitempty"`
+}
+
+// PresetMetric is a metric of the vocabulary that all presets share. It is what
+// the expression gateway.METRIC({LABEL = "VALUE"}, "WINDOW", by("LABEL")) is.
+type PresetMetric struct {
+	// Metric of the vocabulary.
+	//
+	// +kubebuilder:validation:Enum=requests_per_second;error_ratio;latency_p50_seconds;latency_p90_seconds;latency_p95_seconds;latency_p99_seconds;upstream_latency_p95_seconds;active_connections;in_flight_requests;queue_depth;prompt_tokens_per_second;completion_tokens_per_second;tokens_per_second;time_to_first_token_p95_seconds;time_per_output_token_p95_seconds;running_requests;waiting_requests;kv_cache_utilization;gpu_utilization;cost_per_second
+	Metric string `json:"metric"`
+	// Labels that the series have, of the vocabulary or of the target, and their values.
+	//
+	// +kubebuilder:validation:MaxProperties=16
+	// +kubebuilder:validation:XValidation:rule="self.all(name, name in ['service', 'route', 'model', 'consumer', 'upstream', 'queue', 'pod', 'namespace', 'node', 'instance', 'source'])",message="not a label of the vocabulary; choose of service, route, model, consumer, upstream, queue, pod, namespace, node, instance, source"
+	Labels map[string]string `json:"labels,omitempty"`
+	// By: one item for each value of these labels, of the vocabulary or of the target;
+	// upstream_pod is the pod that has the upstream's address.
+	//
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:Enum=service;route;model;consumer;upstream;queue;pod;namespace;node;instance;source;upstream_pod
+	// +listType=set
+	By []string `json:"by,omitempty"`
+	// Window that rates and percentiles look back over; default that of the preset, 1m
+	// of most.
+	//
+	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",message="not longer than 0; write how far to look back, such as 1m"
+	Window *metav1.Duration `json:"window,omitempty"`
 }
 
 // MetricType says how a number combines over targets.

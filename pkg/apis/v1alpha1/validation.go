@@ -45,8 +45,9 @@ func (s *GatewaySource) Validate() field.ErrorList {
 			errs = append(errs, field.Invalid(at.Child("params").Key(name), name, "a parameter needs a name; write name: [value]"))
 		}
 	}
-	if spec.Format != FormatAuto && spec.Format != FormatStubStatus {
-		errs = append(errs, field.NotSupported(at.Child("format"), spec.Format, []Format{FormatAuto, FormatStubStatus}))
+	errs = append(errs, validateFormat(spec, at.Child("format"))...)
+	if spec.Preset != "" && !presetName.MatchString(spec.Preset) {
+		errs = append(errs, field.Invalid(at.Child("preset"), spec.Preset, "not the name of a preset; gaugeway presets lists those that there are"))
 	}
 	errs = append(errs, validateProtocols(spec.ScrapeProtocols, at.Child("scrapeProtocols"))...)
 	errs = append(errs, validateTLSConfig(spec, at.Child("tlsConfig"))...)
@@ -68,10 +69,11 @@ func (m *GatewayMetric) Validate() field.ErrorList {
 	spec, at := &m.Spec, field.NewPath("spec")
 	errs := validateObjectMeta(&m.ObjectMeta)
 	errs = append(errs, validateSourceReferences(spec.Sources, at.Child("sources"))...)
-	errs = append(errs, validateLua(spec.Lua, at.Child("lua"))...)
-	switch spec.Type {
-	case TypeLevel, TypeTotal:
-	case "":
+	errs = append(errs, validateExpression(spec, at)...)
+	switch {
+	case spec.Type == TypeLevel || spec.Type == TypeTotal:
+	case spec.Type == "" && spec.Preset != nil: // whose metric is not known
+	case spec.Type == "":
 		errs = append(errs, field.Required(at.Child("type"), "the type decides what a silent target means; write Level (a latency, a ratio, a utilisation) or Total (adds up over targets: requests per second, queue length)"))
 	default:
 		errs = append(errs, field.NotSupported(at.Child("type"), spec.Type, []MetricType{TypeLevel, TypeTotal}))

@@ -25,7 +25,7 @@ func validateTimes(spec *GatewaySourceSpec, at *field.Path) field.ErrorList {
 }
 
 func validateProtocols(protocols []ScrapeProtocol, at *field.Path) field.ErrorList {
-	known := []ScrapeProtocol{PrometheusProto, OpenMetricsText1_0_0, OpenMetricsText0_0_1, PrometheusText1_0_0, PrometheusText0_0_4}
+	known := ScrapeProtocols()
 	var errs field.ErrorList
 	for i, p := range protocols {
 		switch {

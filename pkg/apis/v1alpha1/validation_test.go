@@ -105,8 +105,13 @@ spec.scrapeTimeout: Invalid value: "0s": not longer than 0; choose a time up to 
 		`spec.scrapeProtocols[0]: Unsupported value: "Text": supported values: "PrometheusProto", "OpenMetricsText1.0.0", "OpenMetricsText0.0.1", "PrometheusText1.0.0", "PrometheusText0.0.4"`)
 	f(func(s *GatewaySource) { s.Spec.ScrapeProtocols = []ScrapeProtocol{PrometheusProto, PrometheusProto} },
 		`spec.scrapeProtocols[1]: Invalid value: "PrometheusProto": listed twice; remove one`)
-	f(func(s *GatewaySource) { s.Spec.Format = "Json" },
-		`spec.format: Unsupported value: "Json": supported values: "Auto", "StubStatus"`)
+	f(func(s *GatewaySource) { s.Spec.Format = "Xml" },
+		`spec.format: Unsupported value: "Xml": supported values: "Auto", "StubStatus", "Csv", "Json"`)
+	f(func(s *GatewaySource) { s.Spec.Format = FormatJSON },
+		`spec.preset: Required value: the format Json takes its rules from a preset; write preset: with its name`)
+	f(func(s *GatewaySource) { s.Spec.Format, s.Spec.Preset = FormatJSON, "nginx_plus" }, "")
+	f(func(s *GatewaySource) { s.Spec.Preset = "Kong 3" },
+		`spec.preset: Invalid value: "Kong 3": not the name of a preset; gaugeway presets lists those that there are`)
 	f(func(s *GatewaySource) { s.Spec.TLSConfig = &TLSConfig{CertFile: "c.pem"} },
 		`spec.tlsConfig.keyFile: Required value: a client certificate needs its key; name the file of the key or remove certFile
 spec.tlsConfig: Forbidden: no URL is https, so it would not be used; write https:// or remove it`)
@@ -197,6 +202,23 @@ spec.sources[3]: Invalid value: "shop/a": listed twice, which would not count it
 	f(func(s *GatewayMetricSpec) { s.Type = "" },
 		`spec.type: Required value: the type decides what a silent target means; write Level (a latency, a ratio, a utilisation) or Total (adds up over targets: requests per second, queue length)`)
 	f(func(s *GatewayMetricSpec) { s.Type = "total" }, `spec.type: Unsupported value: "total": supported values: "Level", "Total"`)
+
+	// Metrics of presets.
+	preset := func(p PresetMetric) func(*GatewayMetricSpec) {
+		return func(s *GatewayMetricSpec) { s.Lua, s.Type, s.Preset = "", "", &p }
+	}
+	f(preset(PresetMetric{Metric: "error_ratio"}), "")
+	f(preset(PresetMetric{Metric: "queue_depth", Labels: map[string]string{"queue": "jobs", "pod": "a"}, By: []string{"upstream_pod"}, Window: duration(time.Minute)}), "")
+	f(func(s *GatewayMetricSpec) { s.Preset = &PresetMetric{Metric: "error_ratio"} },
+		`spec.preset: Forbidden: lua is given too, and a metric evaluates one of them; remove one`)
+	f(preset(PresetMetric{}), `spec.preset.metric: Required value: presets have many metrics; write metric: requests_per_second, or another one of the vocabulary`)
+	f(preset(PresetMetric{Metric: "error_ratio", Labels: map[string]string{"code": "500"}}),
+		`spec.preset.labels[code]: Invalid value: "code": not a label of the vocabulary; choose of service, route, model, consumer, upstream, queue, pod, namespace, node, instance, source`)
+	f(preset(PresetMetric{Metric: "error_ratio", By: []string{"pod", "pod", "code"}}),
+		`spec.preset.by[1]: Invalid value: "pod": listed twice; remove one
+spec.preset.by[2]: Unsupported value: "code": supported values: "service", "route", "model", "consumer", "upstream", "queue", "pod", "namespace", "node", "instance", "source", "upstream_pod"`)
+	f(preset(PresetMetric{Metric: "error_ratio", Window: duration(0)}),
+		`spec.preset.window: Invalid value: "0s": not longer than 0; write how far to look back, such as 1m`)
 
 	// Serving.
 	f(func(s *GatewayMetricSpec) { s.External = nil },

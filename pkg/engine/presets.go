@@ -1,0 +1,132 @@
+package engine
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
+	"github.com/gaugeway/gaugeway/pkg/exposition"
+	"github.com/gaugeway/gaugeway/pkg/metric"
+	"github.com/gaugeway/gaugeway/pkg/preset"
+)
+
+// namedPresets are the presets that sources name.
+type namedPresets map[metric.Key]string
+
+func presetsOf(sources []*v1alpha1.GatewaySource) namedPresets {
+	named := namedPresets{}
+	for _, s := range sources {
+		named[metric.Key{Namespace: s.Namespace, Name: s.Name}] = s.Spec.Preset
+	}
+	return named
+}
+
+// of returns the preset that all sources of a metric name; empty for none.
+func (n namedPresets) of(m *v1alpha1.GatewayMetric) string {
+	var names []string
+	for _, ref := range m.Spec.Sources {
+		key := metric.Key{Namespace: ref.Namespace, Name: ref.Name}
+		if key.Namespace == "" {
+			key.Namespace = m.Namespace
+		}
+		names = append(names, n[key])
+	}
+	return common(names)
+}
+
+// gatewayOf returns the preset that all sources name; empty for none. The caller
+// holds e.mu.
+func gatewayOf(sources []*source) string {
+	var names []string
+	for _, s := range sources {
+		names = append(names, s.object.Spec.Preset)
+	}
+	return common(names)
+}
+
+func common(names []string) string {
+	if len(names) == 0 || slices.ContainsFunc(names, func(name string) bool { return name != names[0] }) {
+		return ""
+	}
+	return names[0]
+}
+
+// expressionField names the field that a metric's expression comes from.
+func expressionField(m *v1alpha1.GatewayMetric) string {
+	if m.Spec.Preset != nil {
+		return "spec.preset"
+	}
+	return "spec.lua"
+}
+
+// watch has a poller's parser tell what the target shows of the names by which
+// gateways are known, where the source names a preset. The parser asks once for
+// each series that it has not seen before, so that a scrape costs no more.
+func (s *source) watch(p *poller, of *preset.Preset, o *exposition.Options) {
+	if of == nil {
+		return
+	}
+	sighting, want := s.engine.presets.NewSighting(), o.Want
+	o.JSON = of.JSON
+	o.Want = func(lset labels.Labels) bool {
+		sighting.See(lset.Get(labels.MetricName))
+		return want(lset)
+	}
+	p.sighting = sighting
+}
+
+// recognize compares what a target shows with the preset that the source names.
+// Targets share what their parsers know, so that one which is like others may have
+// shown nothing itself: it is as they are.
+func (s *source) recognize(p *poller) {
+	s.mu.Lock()
+	of := s.settings.preset
+	s.mu.Unlock()
+	if p.sighting == nil || of == nil {
+		return
+	}
+	text := ""
+	if s.recognized = s.recognized || p.sighting.Is(of); !s.recognized || p.sighting.Foreign() {
+		text = p.sighting.Unlike(of)
+	}
+	instance := p.target.Labels.Get(metric.LabelInstance)
+	s.mu.Lock()
+	_, before := s.unlike[p.target.ID]
+	if text == "" {
+		delete(s.unlike, p.target.ID)
+	} else {
+		s.unlike[p.target.ID] = instance + " " + text
+	}
+	s.mu.Unlock()
+	if text != "" && !before {
+		s.engine.log.Info("target does not look like the source's preset", "source", s.key, "target", instance, "reason", text)
+	}
+}
+
+// unrecognize forgets what targets look like: they show it anew.
+func (s *source) unrecognize() {
+	s.recognized = false
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.unlike)
+}
+
+// doubts returns which targets do not look like the source's preset, in order.
+func (s *source) doubts() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Values(s.unlike))
+}
+
+// explain says why there is nothing: what matched no series, what presets know of
+// it, and which targets are not what their source says.
+func (p *program) explain(o *observation) {
+	for _, s := range p.sources {
+		o.notes = append(o.notes, s.doubts()...)
+	}
+	var missed []string
+	o.empty, missed = p.engine.presets.Unmatched(p.script, p.view.Empty())
+	o.notes = append(o.notes, missed...)
+}
