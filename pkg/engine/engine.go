@@ -91,6 +91,7 @@ type Engine struct {
 	// selections are by the names of the parts that they are of.
 	selections map[string]*window.Selections
 	applied    bool
+	ready      bool // Ready has returned nil
 }
 
 // New returns an engine without sources.
@@ -410,14 +411,15 @@ func (e *Engine) past(namespace string) *window.Window {
 const readyTicks = 2
 
 // Ready returns nil once the configuration is applied and every source has
-// tried two ticks, or 30 s after the start.
+// tried two ticks, or 30 s after the start. Once it has, it stays ready: a source
+// that is declared later must not take all replicas out of the Service.
 func (e *Engine) Ready() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.ctx == nil || !e.applied {
 		return errors.New("the configuration is not loaded yet")
 	}
-	if e.clock.Since(e.started) >= readyAfter {
+	if e.ready = e.ready || e.clock.Since(e.started) >= readyAfter; e.ready {
 		return nil
 	}
 	var waiting []string
@@ -430,6 +432,7 @@ func (e *Engine) Ready() error {
 		slices.Sort(waiting)
 		return fmt.Errorf("waiting for the first %d scrapes of %s", readyTicks, strings.Join(waiting, ", "))
 	}
+	e.ready = true
 	return nil
 }
 

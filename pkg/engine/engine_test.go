@@ -499,6 +499,12 @@ func TestReady(t *testing.T) {
 	if n := s.ticks.Load(); n != readyTicks {
 		t.Errorf("ready after %d ticks", n)
 	}
+	// Else all replicas would leave the Service at once when a source is declared.
+	r.source("late", g.URL)
+	r.apply()
+	if err := r.engine.Ready(); err != nil {
+		t.Errorf("a source declared to a ready engine made it unready: %v", err)
+	}
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
