@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -38,6 +39,9 @@ type Cluster struct {
 
 	install  sync.Mutex
 	gaugeway bool // is installed
+
+	mu       sync.Mutex
+	failures []string
 }
 
 // Start starts a cluster, which runs until the test ends. It needs the
@@ -60,6 +64,14 @@ func Start(t *testing.T) *Cluster {
 	if err := node.SetUpNetwork(); err != nil {
 		t.Fatal(err)
 	}
+	// Last of all, so that the end of a long log says what went wrong.
+	t.Cleanup(func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if len(c.failures) > 0 {
+			t.Logf("the failures again:\n%s", strings.Join(c.failures, "\n"))
+		}
+	})
 	if c.ControlPlane, err = controlplane.Start(t.Context(), filepath.Join(c.dir, "controlplane")); err != nil {
 		t.Fatal(err)
 	}

@@ -42,6 +42,42 @@ func (c *Cluster) Scenario(t *testing.T, name string) *Scenario {
 	return s
 }
 
+// Error, Errorf, Fatal and Fatalf are those of the test. What they say is printed
+// once more at the end of all scenarios.
+func (s *Scenario) Error(arguments ...any) {
+	s.Helper()
+	s.remember(fmt.Sprint(arguments...))
+	s.T.Error(arguments...)
+}
+
+// Errorf is as Error.
+func (s *Scenario) Errorf(format string, arguments ...any) {
+	s.Helper()
+	s.remember(fmt.Sprintf(format, arguments...))
+	s.T.Errorf(format, arguments...)
+}
+
+// Fatal is as Error.
+func (s *Scenario) Fatal(arguments ...any) {
+	s.Helper()
+	s.remember(fmt.Sprint(arguments...))
+	s.T.Fatal(arguments...)
+}
+
+// Fatalf is as Error.
+func (s *Scenario) Fatalf(format string, arguments ...any) {
+	s.Helper()
+	s.remember(fmt.Sprintf(format, arguments...))
+	s.T.Fatalf(format, arguments...)
+}
+
+// remember keeps what a scenario failed with.
+func (s *Scenario) remember(message string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failures = append(s.failures, time.Now().Format("15:04:05 ")+s.Namespace+": "+message)
+}
+
 // CreateNamespace makes a namespace, which is deleted in the end. Where the test
 // fails, what is in it is printed first.
 func (s *Scenario) CreateNamespace(name string) {

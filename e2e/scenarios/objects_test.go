@@ -62,7 +62,9 @@ func awaitCondition(s *cluster.Scenario, kind, name, condition, reason string, t
 	})
 }
 
-// awaitExternal waits until an external metric has a value.
+// awaitExternal waits until an external metric of the scenario's namespace has a
+// value, from each of gaugeway's replicas and by way of the API server. One
+// replica may know of a metric a tick before the other.
 func awaitExternal(s *cluster.Scenario, name string, want float64) {
 	s.Helper()
 	s.Eventually(cluster.Patience, fmt.Sprintf("%s to be %v", name, want), func() error {
@@ -72,6 +74,15 @@ func awaitExternal(s *cluster.Scenario, name string, want float64) {
 		}
 		if got != want {
 			return fmt.Errorf("it is %v", got)
+		}
+		for _, r := range s.GaugewayReplicas() {
+			v, err := r.External(name)
+			if err != nil {
+				return fmt.Errorf("%s: %w", r.Name(), err)
+			}
+			if got := v.Value.AsApproximateFloat64(); got != want {
+				return fmt.Errorf("it is %v of %s", got, r.Name())
+			}
 		}
 		return nil
 	})
