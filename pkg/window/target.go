@@ -28,6 +28,8 @@ type target struct {
 	// changes of the wants since the oldest row: of rows up to the one that made
 	// it wanted nothing is known for a series that is new.
 	changes []wantsChange
+	// dropped are the series that had a column; nil for none.
+	dropped *dropped
 
 	// t holds the rows' times, oldest first. A column's values lie at the same
 	// offsets.
@@ -64,8 +66,12 @@ func (t *target) changed(number uint64) {
 }
 
 // notKept returns of how many of the oldest rows nothing is known for a new
-// column. The others were scraped while it was wanted.
+// column, whose first sample is that of the newest row. The others were scraped
+// while it was wanted, and it had never been seen.
 func (t *target) notKept(c uint32, w wants, join *joiner) int {
+	if t.dropped.has(t.series[c]) {
+		return len(t.t) - 1
+	}
 	if last := len(t.changes) - 1; last >= 0 && t.changes[last].newest >= t.t[0] {
 		since := w.since(join.labels(t, c), t.changes[last].number)
 		for ; last >= 0 && t.changes[last].number >= since; last-- {
@@ -90,7 +96,10 @@ func (t *target) describe(d metric.Target) {
 
 // clear drops all rows.
 func (t *target) clear() {
-	*t = target{Target: t.Target, edition: editions.Add(1), lent: t.lent, bare: t.bare, departed: t.departed, ended: t.ended}
+	for c := range t.series {
+		t.drop(uint32(c))
+	}
+	*t = target{Target: t.Target, edition: editions.Add(1), lent: t.lent, bare: t.bare, departed: t.departed, ended: t.ended, dropped: t.dropped}
 }
 
 func (t *target) newest() int64 {
@@ -197,7 +206,7 @@ func (f *finder) column(own labels.Labels) uint32 {
 }
 
 // add adds columns. In rows before it a new series was absent, or unknown where
-// it was not asked for.
+// it was not asked for, and in all of them if it had a column once.
 func (t *target) add(series []labels.Labels, w wants) {
 	from, n := len(t.series), len(t.series)+len(series)
 	if n > cap(t.series) || n*t.stride > cap(t.values) {
@@ -333,8 +342,15 @@ func (t *target) those(keep func(c uint32) bool) []uint32 {
 	return kept
 }
 
-// rebuild copies the columns that are kept to a block with a stride.
+// rebuild copies the columns that are kept, in order, to a block with a stride.
 func (t *target) rebuild(kept []uint32, stride int) {
+	for next, c := 0, uint32(0); int(c) < len(t.series); c++ {
+		if next < len(kept) && kept[next] == c {
+			next++
+		} else {
+			t.drop(c)
+		}
+	}
 	old := *t
 	rows := len(old.t)
 	t.t, t.stride = append(make([]int64, 0, stride), old.t...), stride

@@ -1,0 +1,213 @@
+package window
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/gaugeway/gaugeway/pkg/exposition"
+	"github.com/gaugeway/gaugeway/pkg/metric"
+	"github.com/gaugeway/gaugeway/pkg/promath"
+)
+
+// A gateway is a target whose bodies are parsed as those of a scrape are, and what
+// is kept of it: of x a minute, of y as long as some program wants it.
+type gateway struct {
+	t      *testing.T
+	w      *Window
+	parser *exposition.Parser
+	now    int64
+	lines  map[string]float64
+}
+
+var (
+	wantX = metric.Selector{Name: "x_total", Range: 60 * second}
+	wantY = metric.Selector{Name: "y_total", Range: 60 * second}
+)
+
+func newGateway(t *testing.T) *gateway {
+	g := &gateway{t: t, w: New(5 * second), lines: map[string]float64{}}
+	g.w.SetTargets([]metric.Target{endpoint("a")}, 0)
+	g.want(wantX)
+	return g
+}
+
+// want makes others wanted; parsers ask again then.
+func (g *gateway) want(selectors ...metric.Selector) {
+	g.w.SetWants(selectors)
+	g.parser = exposition.NewParser(exposition.Options{Want: g.w.Wanted})
+}
+
+// scrape scrapes n times, an interval apart.
+func (g *gateway) scrape(n int) {
+	g.t.Helper()
+	for range n {
+		g.now += 5 * second
+		var body strings.Builder
+		for line, v := range g.lines {
+			fmt.Fprintf(&body, "%s %g\n", line, v)
+		}
+		batch, _, err := g.parser.Parse([]byte(body.String()), "text/plain", g.now)
+		if err != nil {
+			g.t.Fatal(err)
+		}
+		if err := g.w.Append("a", batch); err != nil {
+			g.t.Fatal(err)
+		}
+	}
+}
+
+// show lets the gateway show n series of x, which count nothing, from 0 on.
+func (g *gateway) show(n int) {
+	clear(g.lines)
+	for i := range n {
+		g.lines[fmt.Sprintf("x_total{route=\"%d\"}", i)] = 1000
+	}
+}
+
+// rate returns how fast x rose over the last minute, all series together.
+func (g *gateway) rate() float64 {
+	g.t.Helper()
+	v := NewView(Covered, Part{Window: g.w})
+	v.Begin(g.now)
+	defer v.End()
+	rates, err := promath.CoveredRate(promath.Range{Series: v.Select(&wantX), Start: g.now - 60*second, End: g.now, Now: g.now}, promath.Grouping{})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	sum := 0.0
+	for _, r := range rates {
+		sum += r.F
+	}
+	return sum
+}
+
+const away = `x_total{route="away"}`
+
+// TestACounterThatReturnsDidNotBeginAtZero: what a counter had counted before it
+// went is no increase when it is back, whatever was forgotten of it meanwhile.
+// Prometheus, with samples only of after that in the window, says the same.
+func TestACounterThatReturnsDidNotBeginAtZero(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name      string
+		meanwhile func(*gateway)
+	}{
+		{"its column is there", func(g *gateway) { g.scrape(30) }},
+		{"the parser has forgotten what most of the target was", func(g *gateway) {
+			table := func() *metric.Table { return g.w.targets["a"].table }
+			g.scrape(30)
+			before := table()
+			g.show(2)
+			g.scrape(11)
+			if table() == before {
+				g.t.Error("the parser has forgotten nothing")
+			}
+			if _, series, _ := g.w.Size(); series != 20 {
+				g.t.Errorf("%d series are kept, want those of the last minute", series)
+			}
+		}},
+		{"what is wanted has changed", func(g *gateway) {
+			g.scrape(30)
+			g.want(wantX, wantY)
+			g.scrape(2)
+		}},
+		{"it was not wanted for a while", func(g *gateway) {
+			g.want(wantY)
+			g.scrape(30)
+			g.want(wantX)
+			g.scrape(2)
+		}},
+		{"all rows were dropped", func(g *gateway) {
+			g.w.Clear()
+			g.scrape(2)
+		}},
+		{"it went and came more than once", func(g *gateway) {
+			for range 3 {
+				g.scrape(30)
+				g.want(wantX, wantY)
+				g.scrape(1)
+				g.lines[away] = 1e6
+				g.scrape(1)
+				delete(g.lines, away)
+				g.scrape(30)
+				g.want(wantX)
+				g.scrape(1)
+			}
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			g := newGateway(t)
+			g.show(20)
+			g.lines[away] = 1e6
+			g.scrape(13)
+			delete(g.lines, away)
+			g.scrape(2)
+			tt.meanwhile(g)
+
+			g.lines[away] = 1e6 + 500
+			g.scrape(1)
+			if got := g.rate(); got != 0 {
+				t.Errorf("%g a second when it is back, want 0", got)
+			}
+			g.lines[away] += 10
+			g.scrape(1)
+			if got := g.rate(); got != 2 {
+				t.Errorf("%g a second when it has counted on, want 2", got)
+			}
+		})
+	}
+}
+
+// TestACounterThatNeverWasBeganAtZero: also where others have gone for good.
+func TestACounterThatNeverWasBeganAtZero(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	g.show(20)
+	g.scrape(13)
+	g.show(2)
+	g.scrape(30)
+	g.lines[`x_total{route="new"}`] = 600
+	g.scrape(1)
+	if got := g.rate(); got != 10 {
+		t.Errorf("%g a second, want 10", got)
+	}
+}
+
+// TestWhatWasDroppedIsKnownForGood: also where the set is full; and one that is not
+// takes hardly any new series for a known one.
+func TestWhatWasDroppedIsKnownForGood(t *testing.T) {
+	t.Parallel()
+	series := func(kind string, n int) labels.Labels {
+		return labels.FromStrings(labels.MetricName, "x_bucket", "le", fmt.Sprint(n%16), kind, fmt.Sprint(n/16))
+	}
+	for _, tt := range []struct{ dropped, mistaken int }{
+		{0, 0},
+		{2_400, 10}, // of 10,000
+		{100_000, 10_000},
+	} {
+		target := &target{}
+		for n := range tt.dropped {
+			target.series = append(target.series, series("known", n))
+		}
+		target.clear()
+		for n := range tt.dropped {
+			if !target.dropped.has(series("known", n)) {
+				t.Fatalf("of %d, series %d is not known", tt.dropped, n)
+			}
+		}
+		mistaken := 0
+		for n := range 10_000 {
+			if target.dropped.has(series("new", n)) {
+				mistaken++
+			}
+		}
+		if mistaken > tt.mistaken {
+			t.Errorf("after %d were dropped, %d of 10,000 new series are taken for known ones, want %d at most", tt.dropped, mistaken, tt.mistaken)
+		}
+	}
+}
