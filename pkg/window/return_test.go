@@ -178,6 +178,23 @@ func TestACounterThatNeverWasBeganAtZero(t *testing.T) {
 	}
 }
 
+// TestATargetThatWasGoneDidNotAnswerWithoutASeries: the row that ends a target says
+// nothing of series that come later.
+func TestATargetThatWasGoneDidNotAnswerWithoutASeries(t *testing.T) {
+	t.Parallel()
+	f := newFeed(t, 5*second, wantX)
+	f.targets(0, "a")
+	f.scrape("a", 5*second, map[string]float64{"x_total{l=1}": 1})
+	f.targets(10 * second)
+	f.targets(15*second, "a")
+	f.scrape("a", 15*second, map[string]float64{"x_total{l=1}": 3, "x_total{l=2}": 100})
+	f.scrape("a", 20*second, map[string]float64{"x_total{l=1}": 4, "x_total{l=2}": 110, "x_total{l=3}": 10})
+	f.expect(NewView(All, Part{Window: f.w}), 20*second, &wantX, `{__name__="x_total", instance="a", l="1"} 5:1 9:- 15:3 20:4
+{__name__="x_total", instance="a", l="2"} 5:? 9:? 15:100 20:110
+{__name__="x_total", instance="a", l="3"} 5:? 9:? 15:- 20:10
+`)
+}
+
 // TestWhatWasDroppedIsKnownForGood: also where the set is full; and one that is not
 // takes hardly any new series for a known one.
 func TestWhatWasDroppedIsKnownForGood(t *testing.T) {

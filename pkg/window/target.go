@@ -25,6 +25,9 @@ type target struct {
 	// first is the time of the first row ever, and resumed that of the last one
 	// that ended a silence; 0 for none.
 	first, resumed int64
+	// left is the time of the last row that is a departure and not an answer; 0 for
+	// none.
+	left int64
 	// changes of the wants since the oldest row: of rows up to the one that made
 	// it wanted nothing is known for a series that is new.
 	changes []wantsChange
@@ -72,12 +75,27 @@ func (t *target) notKept(c uint32, w wants, join *joiner) int {
 	if t.dropped.has(t.series[c]) {
 		return len(t.t) - 1
 	}
+	gone := 0
+	if t.left >= t.t[0] {
+		gone = t.upTo(t.left)
+	}
+	return max(gone, t.notWanted(c, w, join))
+}
+
+// upTo returns how many rows are not newer than a time.
+func (t *target) upTo(at int64) int {
+	rows, _ := slices.BinarySearch(t.t, at+1)
+	return rows
+}
+
+// notWanted returns how many of the oldest rows were scraped before a column was
+// wanted.
+func (t *target) notWanted(c uint32, w wants, join *joiner) int {
 	if last := len(t.changes) - 1; last >= 0 && t.changes[last].newest >= t.t[0] {
 		since := w.since(join.labels(t, c), t.changes[last].number)
 		for ; last >= 0 && t.changes[last].number >= since; last-- {
 			if t.changes[last].number == since {
-				rows, _ := slices.BinarySearch(t.t, t.changes[last].newest+1)
-				return rows
+				return t.upTo(t.changes[last].newest)
 			}
 		}
 	}
@@ -206,7 +224,8 @@ func (f *finder) column(own labels.Labels) uint32 {
 }
 
 // add adds columns. In rows before it a new series was absent, or unknown where
-// it was not asked for, and in all of them if it had a column once.
+// it was not asked for, up to where the target was gone, and in all of them if it
+// had a column once.
 func (t *target) add(series []labels.Labels, w wants) {
 	from, n := len(t.series), len(t.series)+len(series)
 	if n > cap(t.series) || n*t.stride > cap(t.values) {
@@ -397,5 +416,6 @@ func (t *target) depart(at int64) {
 		return
 	}
 	// Before the scrape that its heir may get at this very time.
-	t.addRow(max(at-1, t.newest()+1), t.stride+1)
+	t.left = max(at-1, t.newest()+1)
+	t.addRow(t.left, t.stride+1)
 }
