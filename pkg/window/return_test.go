@@ -44,18 +44,24 @@ func (g *gateway) want(selectors ...metric.Selector) {
 func (g *gateway) scrape(n int) {
 	g.t.Helper()
 	for range n {
-		g.now += 5 * second
 		var body strings.Builder
 		for line, v := range g.lines {
 			fmt.Fprintf(&body, "%s %g\n", line, v)
 		}
-		batch, _, err := g.parser.Parse([]byte(body.String()), "text/plain", g.now)
-		if err != nil {
-			g.t.Fatal(err)
-		}
-		if err := g.w.Append("a", batch); err != nil {
-			g.t.Fatal(err)
-		}
+		g.take(body.String())
+	}
+}
+
+// take takes the next body in.
+func (g *gateway) take(body string) {
+	g.t.Helper()
+	g.now += 5 * second
+	batch, _, err := g.parser.Parse([]byte(body), "text/plain", g.now)
+	if err == nil {
+		err = g.w.Append("a", batch)
+	}
+	if err != nil {
+		g.t.Fatal(err)
 	}
 }
 
@@ -195,6 +201,18 @@ func TestATargetThatWasGoneDidNotAnswerWithoutASeries(t *testing.T) {
 `)
 }
 
+// TestASeriesThatComesLateAfterARowOfTime0: as in cases of presets.
+func TestASeriesThatComesLateAfterARowOfTime0(t *testing.T) {
+	t.Parallel()
+	f := newFeed(t, 5*second, wantX)
+	f.targets(0, "a")
+	f.scrape("a", 0, map[string]float64{"x_total{l=1}": 1})
+	f.scrape("a", 5*second, map[string]float64{"x_total{l=2}": 1})
+	f.expect(NewView(All, Part{Window: f.w}), 5*second, &wantX, `{__name__="x_total", instance="a", l="1"} 0:1 5:-
+{__name__="x_total", instance="a", l="2"} 0:- 5:1
+`)
+}
+
 // TestWhatWasDroppedIsKnownForGood: also where the set is full; and one that is not
 // takes hardly any new series for a known one.
 func TestWhatWasDroppedIsKnownForGood(t *testing.T) {
@@ -226,5 +244,36 @@ func TestWhatWasDroppedIsKnownForGood(t *testing.T) {
 		if mistaken > tt.mistaken {
 			t.Errorf("after %d were dropped, %d of 10,000 new series are taken for known ones, want %d at most", tt.dropped, mistaken, tt.mistaken)
 		}
+	}
+}
+
+// TestABodyThatWasNotReadWholeSaysNothingOfTheRest: what it lacks may have been
+// there, unless the target's bodies are always so.
+func TestABodyThatWasNotReadWholeSaysNothingOfTheRest(t *testing.T) {
+	t.Parallel()
+	const whole = "x_total{route=\"a\"} 1000000\nx_total{route=\"b\"} 1000000\n"
+	tests := []struct {
+		name   string
+		bodies []string // 5 s apart
+		want   float64  // a second
+	}{
+		{"cut amid a line", []string{"x_total{route=\"a\"} 1000000\nx_total{rou", whole}, 0},
+		{"cut amid a number", []string{"x_total{route=\"a\"} 1000000", whole}, 0},
+		{"a line that cannot be read", []string{"x_total{route=\"a\"} 1000000\nx_total{route=\"b\"} -\n", whole}, 0},
+		{"cut once, whole after that", []string{"x_total{route=\"a\"} 1\nx_total{rou", "x_total{route=\"a\"} 1\n", "x_total{route=\"a\"} 1\nx_total{route=\"b\"} 10\n"}, 2},
+		{"always a line that cannot be read", []string{"x_total{route=\"a\"} 1\n!\n", "x_total{route=\"a\"} 1\n!\nx_total{route=\"b\"} 10\n"}, 2},
+		{"never a last newline", []string{"x_total{route=\"a\"} 1", "x_total{route=\"a\"} 1\nx_total{route=\"b\"} 10"}, 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			g := newGateway(t)
+			for _, body := range tt.bodies {
+				g.take(body)
+			}
+			if got := g.rate(); got != tt.want {
+				t.Errorf("%g a second, want %g", got, tt.want)
+			}
+		})
 	}
 }

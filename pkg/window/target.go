@@ -28,6 +28,8 @@ type target struct {
 	// left is the time of the last row that is a departure and not an answer; 0 for
 	// none.
 	left int64
+	// partial is the time of the last row whose body was not read whole; 0 for none.
+	partial int64
 	// changes of the wants since the oldest row: of rows up to the one that made
 	// it wanted nothing is known for a series that is new.
 	changes []wantsChange
@@ -70,16 +72,17 @@ func (t *target) changed(number uint64) {
 
 // notKept returns of how many of the oldest rows nothing is known for a new
 // column, whose first sample is that of the newest row. The others were scraped
-// while it was wanted, and it had never been seen.
-func (t *target) notKept(c uint32, w wants, join *joiner) int {
+// while it was wanted, after the last partial body and the last departure, and it
+// had never been seen. Partial is the time of that body, 0 for none.
+func (t *target) notKept(c uint32, w wants, partial int64, join *joiner) int {
 	if t.dropped.has(t.series[c]) {
 		return len(t.t) - 1
 	}
-	gone := 0
-	if t.left >= t.t[0] {
-		gone = t.upTo(t.left)
+	rows := t.notWanted(c, w, join)
+	if at := max(t.left, partial); at != 0 {
+		rows = max(rows, t.upTo(at))
 	}
-	return max(gone, t.notWanted(c, w, join))
+	return rows
 }
 
 // upTo returns how many rows are not newer than a time.
@@ -154,6 +157,9 @@ func (t *target) append(b metric.Batch, w *Window) (changed bool) {
 			t.setHistogram(c, row, b.Histograms[i])
 		}
 	}
+	if b.Partial {
+		t.partial = b.Time
+	}
 	return changed
 }
 
@@ -190,7 +196,11 @@ func (t *target) number(b metric.Batch, w *Window) (added bool) {
 	if len(find.series) <= len(t.series) {
 		return false
 	}
-	t.add(find.series[len(t.series):], w.wants)
+	partial := t.partial
+	if b.Partial {
+		partial = 0 // that is how the target is
+	}
+	t.add(find.series[len(t.series):], w.wants, partial)
 	return true
 }
 
@@ -224,9 +234,9 @@ func (f *finder) column(own labels.Labels) uint32 {
 }
 
 // add adds columns. In rows before it a new series was absent, or unknown where
-// it was not asked for, up to where the target was gone, and in all of them if it
-// had a column once.
-func (t *target) add(series []labels.Labels, w wants) {
+// it was not asked for, up to where the target was gone or the last body was
+// partial, and in all of them if it had a column once.
+func (t *target) add(series []labels.Labels, w wants, partial int64) {
 	from, n := len(t.series), len(t.series)+len(series)
 	if n > cap(t.series) || n*t.stride > cap(t.values) {
 		room := n + from/16 // what comes one by one gets a bit more
@@ -236,7 +246,7 @@ func (t *target) add(series []labels.Labels, w wants) {
 	t.series, t.values = append(t.series, series...), t.values[:n*t.stride]
 	var join joiner
 	for c := from; c < n; c++ {
-		f, unknown := t.column(uint32(c)), t.notKept(uint32(c), w, &join)
+		f, unknown := t.column(uint32(c)), t.notKept(uint32(c), w, partial, &join)
 		fill(f[:unknown], metric.Unknown)
 		fill(f[unknown:], metric.Absent)
 	}
