@@ -62,6 +62,7 @@ func readCSV(r *reading, body []byte) error {
 	if err := notCSV(body); err != nil {
 		return err
 	}
+	r.batch.Partial = !bytes.HasSuffix(body, []byte("\n"))
 	rows := csv.NewReader(bytes.NewReader(body))
 	rows.FieldsPerRecord, rows.ReuseRecord, rows.LazyQuotes = -1, true, true
 	first, err := rows.Read()

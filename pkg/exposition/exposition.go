@@ -13,8 +13,10 @@
 //
 // What a body may look like, and what becomes of it:
 //
-//   - A line that cannot be read is dropped and counted; the rest is read. A
-//     body of which no line can be read is an error.
+//   - A line that cannot be read is dropped and counted; the rest is read, and
+//     the batch is marked Partial. So is that of a text which does not end with a
+//     newline: it may have been cut off. A body of which no line can be read is an
+//     error.
 //   - Timestamps and exemplars are read over. A sample is of the time when the
 //     scrape's request was sent.
 //   - NaN is a value like any other, whatever its payload: it can never be
@@ -128,6 +130,7 @@ func (p *Parser) Parse(body []byte, contentType string, at int64) (metric.Batch,
 	if err != nil {
 		return metric.Batch{}, r.stats, err
 	}
+	r.batch.Partial = r.batch.Partial || r.stats.Dropped > 0
 	p.reuse(r.batch)
 	p.remember(r)
 	return r.batch, r.stats, nil

@@ -192,3 +192,43 @@ var cures = []struct{ odd, cure string }{
 	{"number in a column of texts", "no sample"},
 	{"column that is a separator", "no sample"},
 }
+
+// TestPartial: a batch says whether its body was read whole.
+func TestPartial(t *testing.T) {
+	t.Parallel()
+	const csv = "# pxname,svname,type,stot,\nweb,FRONTEND,0,1,\n"
+	tests := []struct {
+		name        string
+		format      Format
+		contentType string
+		body        string
+		want        bool
+	}{
+		{"text", Auto, promText, "a 1\nb 2\n", false},
+		{"text with carriage returns", Auto, promText, "a 1\r\nb 2\r\n", false},
+		{"empty", Auto, promText, "", false},
+		{"amid a line", Auto, promText, "a 1\nb{x=", true},
+		{"amid a number, or not", Auto, promText, "a 1\nb 2", true},
+		{"with a bad line", Auto, promText, "a 1\n!\nb 2\n", true},
+		{"OpenMetrics", Auto, openMetrics, "a 1\n# EOF", false},
+		{"OpenMetrics with a bad line", Auto, openMetrics, "a 1\n!\n# EOF\n", true},
+		{"CSV", Csv, "", csv, false},
+		{"CSV amid a number, or not", Csv, "", csv + "web,BACKEND,1,2,", true},
+		{"CSV amid a row", Csv, "", csv + "web,BACK", true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p := NewParser(Options{Format: tt.format})
+			for range 2 {
+				batch, _, err := p.Parse([]byte(tt.body), tt.contentType, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if batch.Partial != tt.want {
+					t.Errorf("partial: %v, want %v", batch.Partial, tt.want)
+				}
+			}
+		})
+	}
+}

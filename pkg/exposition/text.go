@@ -30,6 +30,7 @@ func readText(r *reading, body []byte) error {
 		t.strip(0)
 		if n = len(t.body); n > 0 && t.body[n-1] != '\n' {
 			t.body = append(t.body, '\n')
+			t.batch.Partial = true
 		}
 	}
 	t.newParser = func(lines []byte) textparse.Parser {

@@ -113,6 +113,9 @@ type Batch struct {
 	IDs        []uint32
 	Values     []float64
 	Histograms []*histogram.FloatHistogram
+	// Partial: some of the body could not be read, or it ended amid a line. What
+	// the batch lacks may have been there.
+	Partial bool
 }
 
 // A Selector names the series that an expression reads and for how long back.

@@ -25,9 +25,16 @@ type target struct {
 	// first is the time of the first row ever, and resumed that of the last one
 	// that ended a silence; 0 for none.
 	first, resumed int64
+	// left is the time of the last row that is a departure and not an answer; 0 for
+	// none.
+	left int64
+	// partial is the time of the last row whose body was not read whole; 0 for none.
+	partial int64
 	// changes of the wants since the oldest row: of rows up to the one that made
 	// it wanted nothing is known for a series that is new.
 	changes []wantsChange
+	// dropped are the series that had a column; nil for none.
+	dropped *dropped
 
 	// t holds the rows' times, oldest first. A column's values lie at the same
 	// offsets.
@@ -64,14 +71,34 @@ func (t *target) changed(number uint64) {
 }
 
 // notKept returns of how many of the oldest rows nothing is known for a new
-// column. The others were scraped while it was wanted.
-func (t *target) notKept(c uint32, w wants, join *joiner) int {
+// column, whose first sample is that of the newest row. The others were scraped
+// while it was wanted, after the last partial body and the last departure, and it
+// had never been seen. Partial is the time of that body, 0 for none.
+func (t *target) notKept(c uint32, w wants, partial int64, join *joiner) int {
+	if t.dropped.has(t.series[c]) {
+		return len(t.t) - 1
+	}
+	rows := t.notWanted(c, w, join)
+	if at := max(t.left, partial); at != 0 {
+		rows = max(rows, t.upTo(at))
+	}
+	return rows
+}
+
+// upTo returns how many rows are not newer than a time.
+func (t *target) upTo(at int64) int {
+	rows, _ := slices.BinarySearch(t.t, at+1)
+	return rows
+}
+
+// notWanted returns how many of the oldest rows were scraped before a column was
+// wanted.
+func (t *target) notWanted(c uint32, w wants, join *joiner) int {
 	if last := len(t.changes) - 1; last >= 0 && t.changes[last].newest >= t.t[0] {
 		since := w.since(join.labels(t, c), t.changes[last].number)
 		for ; last >= 0 && t.changes[last].number >= since; last-- {
 			if t.changes[last].number == since {
-				rows, _ := slices.BinarySearch(t.t, t.changes[last].newest+1)
-				return rows
+				return t.upTo(t.changes[last].newest)
 			}
 		}
 	}
@@ -90,7 +117,10 @@ func (t *target) describe(d metric.Target) {
 
 // clear drops all rows.
 func (t *target) clear() {
-	*t = target{Target: t.Target, edition: editions.Add(1), lent: t.lent, bare: t.bare, departed: t.departed, ended: t.ended}
+	for c := range t.series {
+		t.drop(uint32(c))
+	}
+	*t = target{Target: t.Target, edition: editions.Add(1), lent: t.lent, bare: t.bare, departed: t.departed, ended: t.ended, dropped: t.dropped}
 }
 
 func (t *target) newest() int64 {
@@ -126,6 +156,9 @@ func (t *target) append(b metric.Batch, w *Window) (changed bool) {
 			f[row] = metric.Absent
 			t.setHistogram(c, row, b.Histograms[i])
 		}
+	}
+	if b.Partial {
+		t.partial = b.Time
 	}
 	return changed
 }
@@ -163,7 +196,11 @@ func (t *target) number(b metric.Batch, w *Window) (added bool) {
 	if len(find.series) <= len(t.series) {
 		return false
 	}
-	t.add(find.series[len(t.series):], w.wants)
+	partial := t.partial
+	if b.Partial {
+		partial = 0 // that is how the target is
+	}
+	t.add(find.series[len(t.series):], w.wants, partial)
 	return true
 }
 
@@ -197,8 +234,9 @@ func (f *finder) column(own labels.Labels) uint32 {
 }
 
 // add adds columns. In rows before it a new series was absent, or unknown where
-// it was not asked for.
-func (t *target) add(series []labels.Labels, w wants) {
+// it was not asked for, up to where the target was gone or the last body was
+// partial, and in all of them if it had a column once.
+func (t *target) add(series []labels.Labels, w wants, partial int64) {
 	from, n := len(t.series), len(t.series)+len(series)
 	if n > cap(t.series) || n*t.stride > cap(t.values) {
 		room := n + from/16 // what comes one by one gets a bit more
@@ -208,7 +246,7 @@ func (t *target) add(series []labels.Labels, w wants) {
 	t.series, t.values = append(t.series, series...), t.values[:n*t.stride]
 	var join joiner
 	for c := from; c < n; c++ {
-		f, unknown := t.column(uint32(c)), t.notKept(uint32(c), w, &join)
+		f, unknown := t.column(uint32(c)), t.notKept(uint32(c), w, partial, &join)
 		fill(f[:unknown], metric.Unknown)
 		fill(f[unknown:], metric.Absent)
 	}
@@ -333,8 +371,15 @@ func (t *target) those(keep func(c uint32) bool) []uint32 {
 	return kept
 }
 
-// rebuild copies the columns that are kept to a block with a stride.
+// rebuild copies the columns that are kept, in order, to a block with a stride.
 func (t *target) rebuild(kept []uint32, stride int) {
+	for next, c := 0, uint32(0); int(c) < len(t.series); c++ {
+		if next < len(kept) && kept[next] == c {
+			next++
+		} else {
+			t.drop(c)
+		}
+	}
 	old := *t
 	rows := len(old.t)
 	t.t, t.stride = append(make([]int64, 0, stride), old.t...), stride
@@ -381,5 +426,6 @@ func (t *target) depart(at int64) {
 		return
 	}
 	// Before the scrape that its heir may get at this very time.
-	t.addRow(max(at-1, t.newest()+1), t.stride+1)
+	t.left = max(at-1, t.newest()+1)
+	t.addRow(t.left, t.stride+1)
 }

@@ -8,7 +8,8 @@
 // for all targets of a fleet; those that the target lends are put beside them
 // for an evaluation only. Rows of a column without a sample hold a
 // marker: metric.Absent where the target answered without the series,
-// metric.Unknown where the series was not kept at that time.
+// metric.Unknown where the series was not kept at that time, or the target was gone
+// and the series had not been seen.
 //
 // A View reads one or several windows for one program.
 package window
