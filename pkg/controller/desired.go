@@ -236,6 +236,10 @@ func valueText(items []metric.Item) string {
 // targets sets what the status says about the source's targets.
 func (w *view) targets(s *v1alpha1.GatewaySourceStatus, key metric.Key, v verdict, early bool) {
 	covered, expected, failures, ok := w.source(key)
+	s.Targets = ""
+	if ok {
+		s.Targets = fmt.Sprintf("%d/%d", covered, expected)
+	}
 	reason, message := v1alpha1.ReasonNoTargets, "it is not scraped yet"
 	switch {
 	case !ok && v.known && v.spec == nil:
@@ -243,6 +247,8 @@ func (w *view) targets(s *v1alpha1.GatewaySourceStatus, key metric.Key, v verdic
 	case !ok && early:
 		return
 	case !ok:
+	case expected > 0 && covered == 0 && len(failures) == 0:
+		return // no scrape of these targets has ended yet: the next look knows how
 	case expected == 0:
 		message = "no target is expected to answer" + listed(failures)
 	case covered == 0:
@@ -254,10 +260,6 @@ func (w *view) targets(s *v1alpha1.GatewaySourceStatus, key metric.Key, v verdic
 		if doubts := w.doubted(key); len(doubts) > 0 {
 			reason, message = v1alpha1.ReasonOtherGateway, message+listed(doubts)
 		}
-	}
-	s.Targets = ""
-	if ok {
-		s.Targets = fmt.Sprintf("%d/%d", covered, expected)
 	}
 	w.set(&s.Conditions, v1alpha1.ConditionFresh, isFresh(reason), reason, message, s.ObservedGeneration)
 }

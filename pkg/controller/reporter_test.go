@@ -171,6 +171,8 @@ func TestSourceStatus(t *testing.T) {
 		{"there are none", &targets{0, 0, []string{"no pod matches"}}, "0/0 Fresh=False NoTargets: no target is expected to answer: no pod matches @1"},
 		{"a long failure", &targets{0, 1, []string{strings.Repeat("é", 300)}}, "0/1 Fresh=False Silent: no target answers: " + strings.Repeat("é", 98) + "… @1"},
 		{"not scraped yet", nil, " "},
+		// A reason that is not known yet would stand there until the next write.
+		{"the first scrapes are on their way", &targets{0, 2, nil}, "0/2 "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
