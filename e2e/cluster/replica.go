@@ -24,15 +24,20 @@ type Replica struct {
 	client   rest.Interface
 }
 
-// GaugewayReplicas returns gaugeway's pods, the oldest first.
+// GaugewayReplicas returns gaugeway's pods, the oldest first; none where it is
+// not installed.
 func (s *Scenario) GaugewayReplicas() []*Replica {
 	s.Helper()
+	pods := s.Node.Pods(gaugewayNamespace, "app.kubernetes.io/name=gaugeway")
+	if len(pods) == 0 {
+		return nil
+	}
 	secret, err := s.Client.CoreV1().Secrets(gaugewayNamespace).Get(s.Context(), "gaugeway-serving-cert", metav1.GetOptions{})
 	if err != nil {
 		s.Fatal(err)
 	}
 	var replicas []*Replica
-	for _, p := range s.Node.Pods(gaugewayNamespace, "app.kubernetes.io/name=gaugeway") {
+	for _, p := range pods {
 		config := rest.CopyConfig(s.config)
 		config.Host = fmt.Sprintf("https://%s:6443", p.Address())
 		config.CAFile, config.CAData = "", secret.Data["ca.crt"]
