@@ -31,6 +31,7 @@ type program struct {
 	sources []*source
 	parts   []window.Part
 	shared  *window.Selections // of all programs that read the parts
+	runsIn  interpreterOf      // zero where the program does not share one
 	gone    atomic.Bool        // removed by Apply
 	gateway string             // the preset that its sources name
 
@@ -57,6 +58,10 @@ func newProgram(e *Engine, m *v1alpha1.GatewayMetric, compiled *script.Program, 
 		shared:  shared,
 		view:    shared.View(),
 		rules:   newRules(&m.Spec, sources),
+	}
+	if len(parts) == 1 { // else several sources would wait for each other
+		p.runsIn = interpreterOf{m.Namespace, nameOf(parts)}
+		compiled.Share(e.interpreter(p.runsIn))
 	}
 	p.view.Fill(compiled.FullWindow())
 	if len(compiled.History()) > 0 {

@@ -48,17 +48,11 @@ func Compile(source string, o Options) (*Program, error) {
 // build compiles what was checked, and looks at what came of it.
 func (c *checker) build(tree *syntax.Program, o Options) (*Program, error) {
 	p := c.compiled(tree, o)
-	m, err := newMachine(p, newSlowReader(p.source, p.clock))
+	main, err := p.inspect(newSlowReader(p.source, p.clock))
 	if err != nil {
 		return nil, Errors{positioned(err)}
 	}
-	m.l.PushValue(stackMain)
-	err = inspect(m.l)
-	m.l.Pop(1)
-	if err != nil {
-		return nil, Errors{positioned(err)}
-	}
-	p.machine = m
+	p.straight = main.straight() && !slices.ContainsFunc(p.builtins, (*builtin).callsBack)
 	return p, nil
 }
 

@@ -197,20 +197,24 @@ func (m *machine) pushSelector(s *selector) (int, error) {
 	if err := m.alloc(sampleBytes * (1 + len(s.Matchers))); err != nil {
 		return 0, err
 	}
-	if s.Range > 0 && s.Range+s.Offset > m.reach[reachKey{s.history, s.Name}] {
+	if s.Range > 0 && s.Range+s.Offset > m.program.reach[reachKey{s.history, s.Name}] {
 		return 0, cured("write names and durations as constants", "%s reaches further back than what is kept", s.source())
 	}
-	key := s.key()
-	known, ok := m.dynamic[key]
-	if !ok {
-		if len(m.dynamic) >= maxDynamic {
-			clear(m.dynamic)
-		}
-		m.dynamic[key] = s
-		known = s
-	}
-	m.pushValue(known)
+	m.pushValue(m.program.dynamically(s))
 	return 1, nil
+}
+
+// dynamically returns the selector that is equal to one that a run made.
+func (p *Program) dynamically(s *selector) *selector {
+	key := s.key()
+	if known, ok := p.dynamic[key]; ok {
+		return known
+	}
+	if p.dynamic == nil || len(p.dynamic) >= maxDynamic {
+		p.dynamic = map[string]*selector{}
+	}
+	p.dynamic[key] = s
+	return s
 }
 
 // A reachKey is a name among the scraped series or among earlier results.

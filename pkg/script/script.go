@@ -241,7 +241,11 @@ type Program struct {
 	uses      []Use
 	whole     string // the use that is the whole program; "" where it is more
 
-	machine *machine // nil before the first run and after a run that spoilt it
+	straight bool         // see Share
+	shared   *Interpreter // nil where the program runs alone
+	chunk    *chunk       // nil before the first run and after a run that spoilt its machine
+	// dynamic are selectors that runs made, by key, kept so that their addresses last.
+	dynamic map[string]*selector
 }
 
 // A constant is a value that the program names and that is known when it compiles.
