@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Shopify/go-lua"
+
 	"github.com/gaugeway/gaugeway/pkg/script/syntax"
 )
 
@@ -53,6 +55,10 @@ func (c *checker) build(tree *syntax.Program, o Options) (*Program, error) {
 		return nil, Errors{positioned(err)}
 	}
 	p.straight = main.straight() && !slices.ContainsFunc(p.builtins, (*builtin).callsBack)
+	p.places = main.registers + 2*lua.MinStack
+	if slices.ContainsFunc(p.builtins, func(b *builtin) bool { return b.open }) {
+		p.places += maxResults
+	}
 	return p, nil
 }
 
@@ -69,7 +75,6 @@ func (c *checker) compiled(tree *syntax.Program, o Options) *Program {
 		first:     tree.Body[0].At().Line,
 		closures:  c.closures,
 		wants:     c.reads.sorted(),
-		reach:     c.reads.reach,
 		full:      c.reads.full,
 		warnings:  c.warnings.sorted(),
 		quantiles: result.quantile && result.kinds.has(isVector),

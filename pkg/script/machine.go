@@ -190,7 +190,7 @@ func (m *machine) run(p *Program, env Env) (v Value, err error) {
 	}()
 	m.begin(p, env)
 	l := m.l
-	defer m.clear(p.shared != nil)
+	defer m.clear(p)
 	lua.SetDebugHook(l, m.hook, lua.MaskCount, hookInterval)
 	if p.usesNow || len(p.schedules) > 0 {
 		l.PushLightUserData(p.chunk.environment)
@@ -211,17 +211,12 @@ func (m *machine) run(p *Program, env Env) (v Value, err error) {
 	return m.result()
 }
 
-// residue is how much of the stack a run can have used: registers, and the values
-// that a function takes or returns, with the room that functions are given. Only
-// sorting takes more.
-const residue = maxRegisters + maxResults + 2*lua.MinStack
-
 // clear empties the stack and, where other programs use it, also the places above
-// its top.
-func (m *machine) clear(shared bool) {
+// its top that the program can have used.
+func (m *machine) clear(p *Program) {
 	m.l.SetTop(0)
-	if shared && m.l.CheckStack(residue) {
-		m.l.SetTop(residue)
+	if p.shared != nil && m.l.CheckStack(p.places) {
+		m.l.SetTop(p.places)
 		m.l.SetTop(0)
 	}
 }

@@ -197,7 +197,7 @@ func (m *machine) pushSelector(s *selector) (int, error) {
 	if err := m.alloc(sampleBytes * (1 + len(s.Matchers))); err != nil {
 		return 0, err
 	}
-	if s.Range > 0 && s.Range+s.Offset > m.program.reach[reachKey{s.history, s.Name}] {
+	if s.Range > 0 && s.Range+s.Offset > m.program.reach(s) {
 		return 0, cured("write names and durations as constants", "%s reaches further back than what is kept", s.source())
 	}
 	m.pushValue(m.program.dynamically(s))
@@ -217,8 +217,14 @@ func (p *Program) dynamically(s *selector) *selector {
 	return s
 }
 
-// A reachKey is a name among the scraped series or among earlier results.
-type reachKey struct {
-	history bool
-	name    string
+// reach returns how far back what a selector reads is kept, in milliseconds: as far
+// as the program is known to read of its name.
+func (p *Program) reach(s *selector) int64 {
+	var reach int64
+	for _, w := range p.wants {
+		if w.sel.history == s.history && w.sel.Name == s.Name {
+			reach = max(reach, w.sel.Range+w.sel.Offset)
+		}
+	}
+	return reach
 }
