@@ -5,26 +5,17 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
-	"github.com/gaugeway/gaugeway/pkg/metric"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	clocktesting "k8s.io/utils/clock/testing"
 )
 
 // newAssorted returns a plant of 10 targets and so many metrics, no two of which
 // compute the same, and any stretch of which costs the same.
 func newAssorted(tb testing.TB, metrics int) *plant {
 	tb.Helper()
-	p := &plant{clock: clocktesting.NewFakeClock(time.Unix(1_800_000_000, 0)), table: &metric.Table{}}
-	p.engine = New(Options{Board: &metric.Board{}, Clock: p.clock})
-	src := &v1alpha1.GatewaySource{ObjectMeta: metav1.ObjectMeta{Name: "kong", Namespace: "ns"}}
-	src.Spec.Static = &v1alpha1.StaticTargets{URLs: []string{"http://127.0.0.1:1"}}
-	src.SetDefaults()
+	p, src := emptyPlant()
 	const sets, windows = 15, 11
 	route := func(i int) string { return fmt.Sprintf("order-%02d", i) }
 	all := make([]*v1alpha1.GatewayMetric, metrics)
@@ -35,28 +26,16 @@ func newAssorted(tb testing.TB, metrics int) *plant {
 				chosen = append(chosen, code)
 			}
 		}
-		m := &v1alpha1.GatewayMetric{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("assorted-%05d", i), Namespace: "ns"}}
-		m.Spec.Lua = fmt.Sprintf(`rps(kong_http_requests_total{route=%q,code=re%q}["%ds"])`, route(i/(sets*windows)), strings.Join(chosen, "|"), 40+i%windows)
-		m.Spec.Type = v1alpha1.TypeTotal
-		m.Spec.External = &v1alpha1.ExternalMetric{Name: m.Name}
-		m.Spec.Sources = []v1alpha1.SourceReference{{Name: "kong"}}
-		m.SetDefaults()
-		all[i] = m
+		all[i] = plantMetric(fmt.Sprintf("assorted-%05d", i),
+			fmt.Sprintf(`rps(kong_http_requests_total{route=%q,code=re%q}["%ds"])`, route(i/(sets*windows)), strings.Join(chosen, "|"), 40+i%windows), v1alpha1.TypeTotal)
 	}
 	for i := range 80 {
 		for _, code := range plantCodes {
 			p.table.Series = append(p.table.Series, labels.FromStrings(labels.MetricName, "kong_http_requests_total", "code", code, "route", route(i)))
 		}
 	}
-	if err := p.engine.Apply([]*v1alpha1.GatewaySource{src}, all); err != nil {
-		tb.Fatal(err)
-	}
-	p.source = p.engine.sources[metric.Key{Namespace: "ns", Name: "kong"}]
-	for i := range 10 {
-		p.targets = append(p.targets, p.target(i))
-	}
-	p.source.window.SetTargets(p.targets, p.clock.Now().UnixMilli())
-	for range 15 {
+	p.start(tb, 10, src, all)
+	for range 14 {
 		p.scrape(tb)
 	}
 	p.evaluate()

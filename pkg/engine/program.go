@@ -30,10 +30,10 @@ type program struct {
 	script  *script.Program
 	sources []*source
 	parts   []window.Part
-	shared  *window.Selections // of all programs that read the parts
-	runsIn  interpreterOf      // zero where the program does not share one
-	gone    atomic.Bool        // removed by Apply
-	gateway string             // the preset that its sources name
+	shared  *window.Selections  // of all programs that read the parts
+	runsIn  *script.Interpreter // nil where several sources would wait for each other
+	gone    atomic.Bool         // removed by Apply
+	gateway string              // the preset that its sources name
 
 	mu      sync.Mutex // one evaluation at a time: several sources may call
 	view    *window.View
@@ -59,9 +59,9 @@ func newProgram(e *Engine, m *v1alpha1.GatewayMetric, compiled *script.Program, 
 		view:    shared.View(),
 		rules:   newRules(&m.Spec, sources),
 	}
-	if len(parts) == 1 { // else several sources would wait for each other
-		p.runsIn = interpreterOf{m.Namespace, nameOf(parts)}
-		compiled.Share(e.interpreter(p.runsIn))
+	if len(parts) == 1 {
+		p.runsIn = e.interpreter(interpreterOf{m.Namespace, nameOf(parts)})
+		compiled.Share(p.runsIn)
 	}
 	p.view.Fill(compiled.FullWindow())
 	if len(compiled.History()) > 0 {

@@ -129,11 +129,11 @@ func (e *Engine) interpreter(of interpreterOf) *script.Interpreter {
 
 // dropInterpreters lets go of those that no program runs in. The caller holds e.mu.
 func (e *Engine) dropInterpreters() {
-	used := map[interpreterOf]bool{}
+	used := map[*script.Interpreter]bool{}
 	for _, p := range e.programs {
 		used[p.runsIn] = true
 	}
-	maps.DeleteFunc(e.interpreters, func(of interpreterOf, _ *script.Interpreter) bool { return !used[of] })
+	maps.DeleteFunc(e.interpreters, func(_ interpreterOf, in *script.Interpreter) bool { return !used[in] })
 }
 
 // nameOf names parts: two programs whose parts have the same name read the same
