@@ -190,7 +190,6 @@ func (m *machine) run(p *Program, env Env) (v Value, err error) {
 	}()
 	m.begin(p, env)
 	l := m.l
-	defer m.clear(p)
 	lua.SetDebugHook(l, m.hook, lua.MaskCount, hookInterval)
 	if p.usesNow || len(p.schedules) > 0 {
 		l.PushLightUserData(p.chunk.environment)
@@ -205,10 +204,13 @@ func (m *machine) run(p *Program, env Env) (v Value, err error) {
 		l.Pop(1)
 	}
 	l.PushLightUserData(p.chunk.main)
-	if err := l.ProtectedCall(0, 1, 0); err != nil {
-		return Value{}, m.classify(err)
+	if err = l.ProtectedCall(0, 1, 0); err != nil {
+		err = m.classify(err)
+	} else {
+		v, err = m.result()
 	}
-	return m.result()
+	m.clear(p)
+	return v, err
 }
 
 // clear empties the stack and, where other programs use it, also the places above
