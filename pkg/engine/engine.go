@@ -90,8 +90,11 @@ type Engine struct {
 	history  map[string]*window.Window // by namespace
 	// selections are by the names of the parts that they are of.
 	selections map[string]*window.Selections
-	applied    bool
-	ready      bool // Ready has returned nil
+	// interpreters are by the namespace and the names of the parts of the programs
+	// that run in them.
+	interpreters map[interpreterOf]*script.Interpreter
+	applied      bool
+	ready        bool // Ready has returned nil
 }
 
 // New returns an engine without sources.
@@ -117,6 +120,8 @@ func New(o Options) *Engine {
 		programs:   map[metric.Key]*program{},
 		history:    map[string]*window.Window{},
 		selections: map[string]*window.Selections{},
+
+		interpreters: map[interpreterOf]*script.Interpreter{},
 	}
 }
 
@@ -194,6 +199,7 @@ func (e *Engine) Apply(sources []*v1alpha1.GatewaySource, metrics []*v1alpha1.Ga
 	}
 	e.programs = programs
 	e.dropSelections()
+	e.dropInterpreters()
 	e.distribute()
 	e.board.Set(entries)
 

@@ -30,9 +30,10 @@ type program struct {
 	script  *script.Program
 	sources []*source
 	parts   []window.Part
-	shared  *window.Selections // of all programs that read the parts
-	gone    atomic.Bool        // removed by Apply
-	gateway string             // the preset that its sources name
+	shared  *window.Selections  // of all programs that read the parts
+	runsIn  *script.Interpreter // nil where several sources would wait for each other
+	gone    atomic.Bool         // removed by Apply
+	gateway string              // the preset that its sources name
 
 	mu      sync.Mutex // one evaluation at a time: several sources may call
 	view    *window.View
@@ -57,6 +58,10 @@ func newProgram(e *Engine, m *v1alpha1.GatewayMetric, compiled *script.Program, 
 		shared:  shared,
 		view:    shared.View(),
 		rules:   newRules(&m.Spec, sources),
+	}
+	if len(parts) == 1 {
+		p.runsIn = e.interpreter(interpreterOf{m.Namespace, nameOf(parts)})
+		compiled.Share(p.runsIn)
 	}
 	p.view.Fill(compiled.FullWindow())
 	if len(compiled.History()) > 0 {

@@ -115,6 +115,27 @@ func (e *Engine) dropSelections() {
 	maps.DeleteFunc(e.selections, func(_ string, s *window.Selections) bool { return !used[s] })
 }
 
+// An interpreterOf says whose programs run in an interpreter: those of a namespace
+// that see the same series of one source.
+type interpreterOf struct{ namespace, parts string }
+
+// interpreter returns the one that these programs share. The caller holds e.mu.
+func (e *Engine) interpreter(of interpreterOf) *script.Interpreter {
+	if e.interpreters[of] == nil {
+		e.interpreters[of] = new(script.Interpreter)
+	}
+	return e.interpreters[of]
+}
+
+// dropInterpreters lets go of those that no program runs in. The caller holds e.mu.
+func (e *Engine) dropInterpreters() {
+	used := map[*script.Interpreter]bool{}
+	for _, p := range e.programs {
+		used[p.runsIn] = true
+	}
+	maps.DeleteFunc(e.interpreters, func(_ interpreterOf, in *script.Interpreter) bool { return !used[in] })
+}
+
 // nameOf names parts: two programs whose parts have the same name read the same
 // series.
 func nameOf(parts []window.Part) string {

@@ -2,11 +2,13 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 
 	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
 	"github.com/gaugeway/gaugeway/pkg/metric"
+	"github.com/gaugeway/gaugeway/pkg/script"
 )
 
 // Two sources whose ticks evaluate the same metrics at the same time share what
@@ -86,5 +88,61 @@ func TestATickIsOneTime(t *testing.T) {
 			t.Errorf("round %d: %d values were shared, not %d", round, shared-before, want)
 		}
 		before = shared
+	}
+}
+
+// Metrics share an interpreter where they are of one namespace and see the same
+// series of one source.
+func TestTenantsShareNoInterpreter(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	g := newGateway(t)
+	kong, nginx := r.source("kong", g.URL), r.source("nginx", g.URL)
+	kong.Spec.AllowedNamespaces = []v1alpha1.AllowedNamespace{{Name: "shop"}, {Name: "bank"}, {Name: "mill", Matchers: map[string][]string{"service": {"mill"}}}}
+	nginx.Spec.AllowedNamespaces = []v1alpha1.AllowedNamespace{{Name: "shop"}}
+	add := func(namespace, name string, sources ...string) {
+		m := r.metric(name, v1alpha1.TypeTotal, `sum(active)`, sources...)
+		m.Namespace = namespace
+		for i := range m.Spec.Sources {
+			m.Spec.Sources[i].Namespace = "ns"
+		}
+	}
+	for _, n := range []string{"1", "2"} {
+		add("shop", "kong-"+n, "kong")
+		add("shop", "nginx-"+n, "nginx")
+		add("shop", "both-"+n, "kong", "nginx")
+		add("bank", "kong-"+n, "kong")
+		add("mill", "kong-"+n, "kong")
+	}
+	r.apply()
+	of := func(namespace, name string) *script.Interpreter {
+		return r.engine.programs[metric.Key{Namespace: namespace, Name: name}].runsIn
+	}
+	distinct := map[*script.Interpreter]bool{}
+	for _, m := range [][2]string{{"shop", "kong-"}, {"shop", "nginx-"}, {"bank", "kong-"}, {"mill", "kong-"}} {
+		one, two := of(m[0], m[1]+"1"), of(m[0], m[1]+"2")
+		if one == nil || one != two {
+			t.Errorf("metrics %v do not share", m)
+		}
+		distinct[one] = true
+	}
+	if len(distinct) != 4 {
+		t.Errorf("%d interpreters of 4 tenants and sources", len(distinct))
+	}
+	if of("shop", "both-1") != nil {
+		t.Error("a metric of two sources shares an interpreter")
+	}
+
+	mill := of("mill", "kong-1")
+	kong = kong.DeepCopy()
+	kong.Spec.AllowedNamespaces[2].Matchers["service"][0] = "saw"
+	r.sources[0] = kong
+	r.metrics = slices.DeleteFunc(r.metrics, func(m *v1alpha1.GatewayMetric) bool { return m.Namespace == "bank" })
+	r.apply()
+	if got := of("mill", "kong-1"); got == mill || got != of("mill", "kong-2") {
+		t.Error("what sees other series runs where it did")
+	}
+	if n := len(r.engine.interpreters); n != 3 {
+		t.Errorf("%d interpreters are kept, not 3", n)
 	}
 }

@@ -55,21 +55,12 @@ var plantMetrics = []struct{ name, lua string }{
 // service, whose windows are filled, and eight metrics of each service.
 func newPlant(tb testing.TB, targets, services int) *plant {
 	tb.Helper()
-	p := &plant{clock: clocktesting.NewFakeClock(time.Unix(1_800_000_000, 0)), table: &metric.Table{}}
-	p.engine = New(Options{Board: &metric.Board{}, Clock: p.clock})
-	src := &v1alpha1.GatewaySource{ObjectMeta: metav1.ObjectMeta{Name: "kong", Namespace: "ns"}}
-	src.Spec.Static = &v1alpha1.StaticTargets{URLs: []string{"http://127.0.0.1:1"}}
-	src.SetDefaults()
+	p, src := emptyPlant()
 	var metrics []*v1alpha1.GatewayMetric
 	for service := range services {
 		name := fmt.Sprintf("service-%03d", service)
 		for _, of := range plantMetrics {
-			m := &v1alpha1.GatewayMetric{ObjectMeta: metav1.ObjectMeta{Name: name + "-" + of.name, Namespace: "ns"}}
-			m.Spec.Lua, m.Spec.Type = fmt.Sprintf(of.lua, name), v1alpha1.TypeLevel
-			m.Spec.External = &v1alpha1.ExternalMetric{Name: m.Name}
-			m.Spec.Sources = []v1alpha1.SourceReference{{Name: "kong"}}
-			m.SetDefaults()
-			metrics = append(metrics, m)
+			metrics = append(metrics, plantMetric(name+"-"+of.name, fmt.Sprintf(of.lua, name), v1alpha1.TypeLevel))
 		}
 		for _, le := range plantBounds {
 			p.table.Series = append(p.table.Series, labels.FromStrings(labels.MetricName, "kong_request_latency_ms_bucket", "le", le, "service", name))
@@ -78,6 +69,36 @@ func newPlant(tb testing.TB, targets, services int) *plant {
 			p.table.Series = append(p.table.Series, labels.FromStrings(labels.MetricName, "kong_http_requests_total", "code", code, "service", name))
 		}
 	}
+	p.start(tb, targets, src, metrics)
+	p.evaluate() // what needs a filled window counts from here
+	for range 14 {
+		p.scrape(tb)
+	}
+	return p
+}
+
+// emptyPlant returns a plant without targets, series and metrics, and its source.
+func emptyPlant() (*plant, *v1alpha1.GatewaySource) {
+	p := &plant{clock: clocktesting.NewFakeClock(time.Unix(1_800_000_000, 0)), table: &metric.Table{}}
+	p.engine = New(Options{Board: &metric.Board{}, Clock: p.clock})
+	src := &v1alpha1.GatewaySource{ObjectMeta: metav1.ObjectMeta{Name: "kong", Namespace: "ns"}}
+	src.Spec.Static = &v1alpha1.StaticTargets{URLs: []string{"http://127.0.0.1:1"}}
+	src.SetDefaults()
+	return p, src
+}
+
+func plantMetric(name, lua string, kind v1alpha1.MetricType) *v1alpha1.GatewayMetric {
+	m := &v1alpha1.GatewayMetric{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "ns"}}
+	m.Spec.Lua, m.Spec.Type = lua, kind
+	m.Spec.External = &v1alpha1.ExternalMetric{Name: name}
+	m.Spec.Sources = []v1alpha1.SourceReference{{Name: "kong"}}
+	m.SetDefaults()
+	return m
+}
+
+// start applies the metrics and scrapes so many targets once.
+func (p *plant) start(tb testing.TB, targets int, src *v1alpha1.GatewaySource, metrics []*v1alpha1.GatewayMetric) {
+	tb.Helper()
 	if err := p.engine.Apply([]*v1alpha1.GatewaySource{src}, metrics); err != nil {
 		tb.Fatal(err)
 	}
@@ -87,11 +108,6 @@ func newPlant(tb testing.TB, targets, services int) *plant {
 	}
 	p.source.window.SetTargets(p.targets, p.clock.Now().UnixMilli())
 	p.scrape(tb)
-	p.evaluate() // what needs a filled window counts from here
-	for range 14 {
-		p.scrape(tb)
-	}
-	return p
 }
 
 func (p *plant) target(i int) metric.Target {
@@ -143,6 +159,7 @@ func (p *plant) loners(tb testing.TB) []*program {
 			tb.Fatal(c.err)
 		}
 		loners[i] = newProgram(p.engine, of.object, c.script, of.sources, of.parts)
+		loners[i].script = p.engine.compileOne(of.object, "").script // with an interpreter of its own
 		loners[i].shared = window.NewSelections(window.Covered, of.parts...)
 		loners[i].view = loners[i].shared.View()
 		loners[i].view.Fill(c.script.FullWindow())

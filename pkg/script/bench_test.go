@@ -2,7 +2,6 @@ package script
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -98,7 +97,7 @@ func BenchmarkRebuild(b *testing.B) {
 	p := compile(b, `sum(rate(requests_total{code=re"5.."}["1m"])) / sum(rate(requests_total["1m"]))`)
 	b.ReportAllocs()
 	for range b.N {
-		if _, err := newMachine(p, strings.NewReader(p.source)); err != nil {
+		if _, err := newMachine().load(p); err != nil {
 			b.Fatal(err)
 		}
 	}

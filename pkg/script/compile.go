@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Shopify/go-lua"
+
 	"github.com/gaugeway/gaugeway/pkg/script/syntax"
 )
 
@@ -48,17 +50,15 @@ func Compile(source string, o Options) (*Program, error) {
 // build compiles what was checked, and looks at what came of it.
 func (c *checker) build(tree *syntax.Program, o Options) (*Program, error) {
 	p := c.compiled(tree, o)
-	m, err := newMachine(p, newSlowReader(p.source, p.clock))
+	main, err := p.inspect(newSlowReader(p.source, p.clock))
 	if err != nil {
 		return nil, Errors{positioned(err)}
 	}
-	m.l.PushValue(stackMain)
-	err = inspect(m.l)
-	m.l.Pop(1)
-	if err != nil {
-		return nil, Errors{positioned(err)}
+	p.straight = main.straight() && !slices.ContainsFunc(p.builtins, (*builtin).callsBack)
+	p.places = main.registers + 2*lua.MinStack
+	if slices.ContainsFunc(p.builtins, func(b *builtin) bool { return b.open }) {
+		p.places += maxResults
 	}
-	p.machine = m
 	return p, nil
 }
 
@@ -75,7 +75,6 @@ func (c *checker) compiled(tree *syntax.Program, o Options) *Program {
 		first:     tree.Body[0].At().Line,
 		closures:  c.closures,
 		wants:     c.reads.sorted(),
-		reach:     c.reads.reach,
 		full:      c.reads.full,
 		warnings:  c.warnings.sorted(),
 		quantiles: result.quantile && result.kinds.has(isVector),

@@ -228,8 +228,17 @@ func (b *builtin) argumentError(i int, k kinds) error {
 	return cured(cure, "argument %d of %s is %s, and %s is due", i+1, b.name, k.article(), (p.kinds &^ isNil).article())
 }
 
-// bind makes the function that the interpreter calls.
+// bind returns the function that the interpreter calls.
 func (m *machine) bind(b *builtin) lua.Function {
+	f := m.bound[b]
+	if f == nil {
+		f = m.function(b)
+		m.bound[b] = f
+	}
+	return f
+}
+
+func (m *machine) function(b *builtin) lua.Function {
 	return func(l *lua.State) int {
 		n := l.Top()
 		results, done, err := m.prepare(b, n)

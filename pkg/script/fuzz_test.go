@@ -32,6 +32,7 @@ func checkProgram(t *testing.T, source string) {
 		if ends[0] != ends[1] {
 			t.Errorf("%q gives %s, then %s", source, ends[0], ends[1])
 		}
+		checkBeside(t, source, o, ends[0])
 		if v, _ := p.Run(gateway()); v.Kind != None && p.ResultKind() != Unknown && v.Kind != p.ResultKind() && !holdsHistograms(source) {
 			t.Errorf("%q gives a %s, and a %s was expected", source, v.Kind, p.ResultKind())
 		}
@@ -49,6 +50,32 @@ func checkProgram(t *testing.T, source string) {
 	if p, err := c.build(tree, o); err == nil {
 		_, err := p.Run(gateway())
 		checkRunError(t, source, err)
+	}
+}
+
+// checkBeside runs a program in an interpreter that another one shares: neither
+// gives anything else than it gives alone.
+func checkBeside(t *testing.T, source string, o Options, want string) {
+	t.Helper()
+	p, err := Compile(source, o)
+	if err != nil {
+		t.Fatalf("%q compiles only once: %v", source, err)
+	}
+	other := compile(t, `local none = sum(no_such_metric) local a, b = sum(queue_length), "x" return none or a + #b + now - now`)
+	in := new(Interpreter)
+	p.Share(in)
+	other.Share(in)
+	for range 2 {
+		if v, err := other.Run(gateway()); err != nil || formatAll(v) != "8" {
+			t.Errorf("beside %q another program gives %s %v", source, formatAll(v), err)
+		}
+		v, err := p.Run(gateway())
+		if got := fmt.Sprint(formatAll(v), err); got != want {
+			t.Errorf("%q gives %s, and %s beside another", source, want, got)
+		}
+		if p.shared != nil {
+			checkEmpty(t, in.machine.l, source)
+		}
 	}
 }
 

@@ -75,6 +75,21 @@ const (
 	opConcatenate = 22
 )
 
+// Instructions that begin or end loops, or that write to what is not the run's
+// own.
+const (
+	opSetGlobal  = 8
+	opSetUpvalue = 9
+	opJump       = 23
+	opForLoop    = 32
+	opForPrepare = 33
+	opForCall    = 34
+	opForNext    = 35
+)
+
+// noJump is the operand of a jump to the next instruction; less jumps back.
+const noJump = 1<<17 - 1
+
 // A function is what the interpreter's own dump says about a compiled function.
 type function struct {
 	line         int // where it is defined, 0 for the chunk
@@ -83,28 +98,49 @@ type function struct {
 	instructions int
 	upvalues     int
 	opcodes      [64]bool
+	jumpsBack    bool
 	inner        []*function
 }
 
-// inspect checks the compiled chunk on top of the stack against the bounds. It
+// straight reports whether no instruction runs twice, none makes a function and
+// none sets a global variable.
+func (f *function) straight() bool {
+	for _, op := range [...]int{opSetGlobal, opSetUpvalue, opForLoop, opForPrepare, opForCall, opForNext} {
+		if f.opcodes[op] {
+			return false
+		}
+	}
+	return !f.jumpsBack && len(f.inner) == 0
+}
+
+// inspect compiles the program and checks what came of it against the bounds. It
 // is a second line of defence: the checked tree is refused first where it can.
-func inspect(l *lua.State) error {
+func (p *Program) inspect(source io.Reader) (main *function, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			main, err = nil, fmt.Errorf("%v", r)
+		}
+	}()
+	l := lua.NewState()
+	if err := loadText(l, source); err != nil {
+		return nil, err
+	}
 	var dump bytes.Buffer
 	if err := l.Dump(&dump); err != nil {
-		return err
+		return nil, err
 	}
-	main, err := readFunction(dump.Bytes())
+	main, err = readFunction(dump.Bytes())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	total := 0
 	if err := main.check(0, &total); err != nil {
-		return err
+		return nil, err
 	}
 	if total > maxInstructions {
-		return &Error{Message: fmt.Sprintf("the program compiles to %d instructions, more than %d", total, maxInstructions), Cure: "split it into several metrics"}
+		return nil, &Error{Message: fmt.Sprintf("the program compiles to %d instructions, more than %d", total, maxInstructions), Cure: "split it into several metrics"}
 	}
-	return nil
+	return main, nil
 }
 
 func (f *function) check(depth int, total *int) error {
@@ -193,7 +229,10 @@ func (r *dumpReader) function() *function {
 	f.registers = r.byte()
 	f.instructions = r.int()
 	for range f.instructions {
-		f.opcodes[r.order.Uint32(r.bytes(4))&0x3f] = true
+		instruction := r.order.Uint32(r.bytes(4))
+		op := instruction & 0x3f
+		f.opcodes[op] = true
+		f.jumpsBack = f.jumpsBack || op == opJump && instruction>>14 < noJump
 	}
 	for range r.int() { // constants
 		switch lua.Type(r.byte()) {

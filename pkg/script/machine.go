@@ -21,6 +21,7 @@ const hookInterval = 100
 const (
 	runsWithClosures = 200
 	runsWithout      = 5000
+	runsPerProgram   = 100 // at least, where many programs share a machine: each is loaded again
 )
 
 // chunkName stands before the line in the interpreter's messages: "p:3: ...".
@@ -34,24 +35,17 @@ const (
 	labelsMetatable
 )
 
-// Where a machine's stack holds what all runs use.
-const (
-	stackMain = iota + 1
-	stackEnvironment
-	stackBase = stackEnvironment
-)
-
-// A machine is an interpreter that is ready to run one program. It serves one
-// run at a time, and nothing that a run does is visible to the next.
+// A machine is an interpreter that is ready to run programs that are loaded into
+// it. It serves one run at a time, and nothing that a run does is visible to the
+// next.
 type machine struct {
-	l       *lua.State
-	limits  Limits
-	clock   func() time.Time
-	first   int // line of the first statement
-	reach   map[reachKey]int64
-	dynamic map[string]*selector // made by runs; kept so that their addresses last
-	runs    int
+	l      *lua.State
+	bound  map[*builtin]lua.Function // as the interpreter calls them
+	runs   int
+	loaded int // how often a program was
 
+	program   *Program // the one that runs
+	limits    Limits   // its own
 	env       Env
 	steps     int
 	idleTicks int // work since the clock was looked at
@@ -67,56 +61,117 @@ type machine struct {
 	key       []byte // scratch
 }
 
-// newMachine builds an interpreter for the program, of which source gives the
-// text. Once a program has compiled, an error is a defect.
-func newMachine(p *Program, source io.Reader) (m *machine, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			m, err = nil, fmt.Errorf("%v", r)
-		}
-	}()
-	m = &machine{l: lua.NewState(), limits: p.limits, clock: p.clock, first: p.first, reach: p.reach, dynamic: map[string]*selector{}}
-	err = m.l.Load(source, "="+chunkName, "t")
+// newMachine builds an interpreter without programs.
+func newMachine() *machine {
+	m := &machine{l: lua.NewState(), bound: map[*builtin]lua.Function{}}
+	m.installMetatables()
+	return m
+}
+
+// A chunk is a program as a machine has it.
+type chunk struct {
+	machine     *machine
+	main        any // the compiled function
+	environment any // the table in which it finds what it names
+}
+
+// loadText compiles a source and leaves its function on the stack.
+func loadText(l *lua.State, source io.Reader) error {
+	err := l.Load(source, "="+chunkName, "t")
 	if slow, ok := source.(*slowReader); ok && slow.late {
-		return nil, errSlowCompile // the interpreter took it for the end of the source
+		return errSlowCompile // the interpreter took it for the end of the source
 	}
 	if err != nil {
-		return nil, syntaxError(m.l, err)
+		return syntaxError(l, err)
 	}
-	m.installMetatables()
-	m.l.CreateTable(0, len(p.builtins)+len(p.constants)+len(p.schedules)+1)
+	return nil
+}
+
+// load makes a program ready to run. It has compiled before, so that an error is
+// a defect. What ToValue gives of functions and tables is what they are, and
+// PushLightUserData puts it back, so that they go with their program.
+func (m *machine) load(p *Program) (c *chunk, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			c, err = nil, fmt.Errorf("%v", r)
+		}
+	}()
+	l := m.l
+	defer l.SetTop(0)
+	if err := loadText(l, strings.NewReader(p.source)); err != nil {
+		return nil, err
+	}
+	const main, environment = 1, 2
+	l.CreateTable(0, len(p.builtins)+len(p.constants)+len(p.schedules)+1)
 	for _, b := range p.builtins {
-		m.l.PushGoFunction(m.bind(b))
-		m.l.SetField(stackEnvironment, b.global())
+		l.PushGoFunction(m.bind(b))
+		l.SetField(environment, b.global())
 	}
 	for _, c := range p.constants {
 		m.pushValue(c.value)
-		m.l.SetField(stackEnvironment, c.name)
+		l.SetField(environment, c.name)
 	}
-	m.l.PushValue(stackEnvironment)
-	if _, ok := lua.SetUpValue(m.l, stackMain, 1); !ok {
-		m.l.Pop(1) // a chunk that names nothing global has no environment
+	l.PushValue(environment)
+	if _, ok := lua.SetUpValue(l, main, 1); !ok {
+		l.Pop(1) // a chunk that names nothing global has no environment
 	}
-	return m, nil
+	m.loaded++
+	return &chunk{machine: m, main: l.ToValue(main), environment: l.ToValue(environment)}, nil
 }
 
 // Run evaluates the program. An error is an *Error, which is the program's own,
 // a *BudgetError, or an *InternalError.
 func (p *Program) Run(env Env) (Value, error) {
-	if p.machine == nil || p.machine.runs >= p.lifetime() {
-		m, err := newMachine(p, strings.NewReader(p.source))
-		if err != nil {
-			return Value{}, &InternalError{Err: err}
-		}
-		p.machine = m
+	if in := p.shared; in != nil {
+		in.mu.Lock()
+		defer in.mu.Unlock()
 	}
-	m := p.machine
+	m, err := p.ready()
+	if err != nil {
+		return Value{}, &InternalError{Err: err}
+	}
 	v, err := m.run(p, env)
 	var own *Error
 	if err != nil && !errors.As(err, &own) {
-		p.machine = nil
+		p.spoilt()
 	}
 	return v, p.attribute(err)
+}
+
+// ready returns the machine that the program is to run in, loaded.
+func (p *Program) ready() (*machine, error) {
+	m := p.machine()
+	switch {
+	case p.shared != nil:
+		m = p.shared.ready()
+	case m == nil || m.runs >= p.lifetime():
+		m = newMachine()
+	}
+	if p.chunk == nil || p.chunk.machine != m {
+		c, err := m.load(p)
+		if err != nil {
+			return nil, err
+		}
+		p.chunk = c
+	}
+	return m, nil
+}
+
+// machine returns the machine that the program was loaded into; nil for none.
+func (p *Program) machine() *machine {
+	if p.chunk == nil {
+		return nil
+	}
+	return p.chunk.machine
+}
+
+// spoilt lets go of the machine of a run that ended uncleanly. A program that did
+// this to others runs alone from then on.
+func (p *Program) spoilt() {
+	if p.shared != nil {
+		p.shared.machine, p.shared = nil, nil
+	}
+	p.chunk = nil
 }
 
 func (p *Program) lifetime() int {
@@ -128,37 +183,51 @@ func (p *Program) lifetime() int {
 
 func (m *machine) run(p *Program, env Env) (v Value, err error) {
 	defer func() {
-		m.env = Env{}
+		m.env, m.program = Env{}, nil
 		if r := recover(); r != nil {
 			v, err = Value{}, &InternalError{Err: fmt.Errorf("%v", r)}
 		}
 	}()
-	m.begin(env)
+	m.begin(p, env)
 	l := m.l
 	lua.SetDebugHook(l, m.hook, lua.MaskCount, hookInterval)
-	if p.usesNow {
-		l.PushNumber(float64(env.Now) / 1000)
-		l.SetField(stackEnvironment, nowGlobal)
+	if p.usesNow || len(p.schedules) > 0 {
+		l.PushLightUserData(p.chunk.environment)
+		if p.usesNow {
+			l.PushNumber(float64(env.Now) / 1000)
+			l.SetField(-2, nowGlobal)
+		}
+		for _, s := range p.schedules {
+			l.PushBoolean(s.schedule.contains(env.Now))
+			l.SetField(-2, s.name)
+		}
+		l.Pop(1)
 	}
-	for _, s := range p.schedules {
-		l.PushBoolean(s.schedule.contains(env.Now))
-		l.SetField(stackEnvironment, s.name)
+	l.PushLightUserData(p.chunk.main)
+	if err = l.ProtectedCall(0, 1, 0); err != nil {
+		err = m.classify(err)
+	} else {
+		v, err = m.result()
 	}
-	l.PushValue(stackMain)
-	if err := l.ProtectedCall(0, 1, 0); err != nil {
-		l.SetTop(stackBase)
-		return Value{}, m.classify(err)
-	}
-	v, err = m.result()
-	l.SetTop(stackBase)
+	m.clear(p)
 	return v, err
 }
 
-func (m *machine) begin(env Env) {
+// clear empties the stack and, where other programs use it, also the places above
+// its top that the program can have used.
+func (m *machine) clear(p *Program) {
+	m.l.SetTop(0)
+	if p.shared != nil && m.l.CheckStack(p.places) {
+		m.l.SetTop(p.places)
+		m.l.SetTop(0)
+	}
+}
+
+func (m *machine) begin(p *Program, env Env) {
 	m.runs++
-	m.env = env
+	m.program, m.limits, m.env = p, p.limits, env
 	m.steps, m.idleTicks, m.memory, m.entries = 0, 0, 0, 0
-	m.deadline = m.clock().Add(m.limits.WallTime)
+	m.deadline = p.clock().Add(m.limits.WallTime)
 	m.aborted, m.failure, m.window, m.nodes = nil, nil, 0, 0
 	m.idle, m.busy = nil, nil
 }
@@ -184,7 +253,7 @@ func (m *machine) charge(n int) error {
 	}
 	if m.idleTicks += n; m.idleTicks >= hookInterval {
 		m.idleTicks = 0
-		if m.clock().After(m.deadline) {
+		if m.program.clock().After(m.deadline) {
 			return &BudgetError{Budget: "time", Limit: m.limits.WallTime.String(), Flag: "--lua-max-time"}
 		}
 	}
@@ -249,7 +318,7 @@ func (m *machine) lineOf(frame lua.Frame) (line int) {
 	}
 	defer func() {
 		if recover() != nil {
-			line = max(d.LineDefined, m.first)
+			line = max(d.LineDefined, m.program.first)
 		}
 	}()
 	d2, _ := lua.Info(m.l, "l", frame)

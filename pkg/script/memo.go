@@ -23,7 +23,7 @@ type Memo struct {
 	lookback int64
 	open     bool
 
-	selections map[string]*node
+	selections nodes
 	round      uint64
 	shared     int // how often a value was not computed because it was held
 }
@@ -40,7 +40,7 @@ type Room struct {
 func NewRoom(limit int) *Room { return &Room{limit: limit, of: map[string]int{}} }
 
 // NewMemo returns an empty Memo.
-func (r *Room) NewMemo() *Memo { return &Memo{room: r, selections: map[string]*node{}} }
+func (r *Room) NewMemo() *Memo { return &Memo{room: r} }
 
 // Begin starts a round of evaluations at one time, in milliseconds, with one
 // lookback.
@@ -50,54 +50,53 @@ func (m *Memo) Begin(now, lookback int64) {
 }
 
 // Forget drops the values that are held: the series have changed.
-func (m *Memo) Forget() { m.each(m.drop) }
+func (m *Memo) Forget() { m.selections.forget() }
 
 // End ends the round. It drops all values, and the names that nobody asked for.
 func (m *Memo) End() {
-	m.Forget()
 	m.open = false
-	prune(m.selections, m.round)
+	m.selections.prune(m.round)
 }
 
 // Shared returns how often a value did not have to be computed, since the Memo
 // was made.
 func (m *Memo) Shared() int { return m.shared }
 
-func prune(nodes map[string]*node, round uint64) {
-	for key, n := range nodes {
-		if n.round != round {
-			delete(nodes, key)
-			continue
-		}
-		prune(n.derived, round)
-	}
-}
-
-func (m *Memo) each(f func(*node)) {
-	var walk func(map[string]*node)
-	walk = func(nodes map[string]*node) {
-		for _, n := range nodes {
-			f(n)
-			walk(n.derived)
-		}
-	}
-	walk(m.selections)
-}
-
 // A node names a value: a selection, or what a function makes of the value of
 // another node. Equal computations have one node.
 type node struct {
 	memo    *Memo
-	derived map[string]*node // by function and constants
+	key     string // by which it is found: function and constants
+	next    *node
+	derived nodes
 
 	round    uint64 // of the last use
-	uses     int    // in that round
-	expected int    // the uses in the round before it
+	uses     int32  // in that round
+	expected int32  // the uses in the round before it
 
-	value any // nil while none is held
+	held *held // nil while no value is
+}
+
+// A held is a value that a node holds.
+type held struct {
+	value any
 	err   error
 	bytes int
-	owner string
+	owner string // the namespace
+}
+
+// drop lets go of a node's value.
+func (n *node) drop() {
+	h := n.held
+	if h == nil {
+		return
+	}
+	r := n.memo.room
+	r.held -= h.bytes
+	if r.of[h.owner] -= h.bytes; r.of[h.owner] == 0 {
+		delete(r.of, h.owner)
+	}
+	n.held = nil
 }
 
 // Bounds of what a program has in a Memo. What exceeds them is not shared.
@@ -108,18 +107,15 @@ const (
 
 // nodeAt returns the node of a key among others, making it where there is none,
 // and nil where the run has used too many.
-func (m *machine) nodeAt(memo *Memo, nodes *map[string]*node, key []byte) *node {
+func (m *machine) nodeAt(memo *Memo, among *nodes, key []byte) *node {
 	if m.nodes >= maxNodes || len(key) > maxNodeKey {
 		return nil
 	}
 	m.nodes++
-	n := (*nodes)[string(key)]
+	n := among.find(key)
 	if n == nil {
-		if *nodes == nil {
-			*nodes = map[string]*node{}
-		}
-		n = &node{memo: memo}
-		(*nodes)[string(key)] = n
+		n = &node{memo: memo, key: string(key)}
+		among.add(n)
 	}
 	if n.round != memo.round {
 		n.expected = 0
@@ -162,13 +158,12 @@ func derive[T any](m *machine, of *node, key []byte, size func(T) int, compute f
 		v, err := compute()
 		return v, nil, err
 	}
-	if n.value != nil {
-		v, err := n.value.(T), n.err
+	if h := n.held; h != nil {
 		of.memo.shared++
 		if n.uses >= n.expected {
-			of.memo.drop(n)
+			n.drop()
 		}
-		return v, n, err
+		return h.value.(T), n, h.err
 	}
 	v, err := compute()
 	if n.uses < n.expected {
@@ -193,21 +188,9 @@ func (m *Memo) hold(n *node, value any, err error, bytes int, namespace string) 
 	if own := r.of[namespace]; own+bytes > (r.limit-r.held+own)/2 {
 		return
 	}
-	n.value, n.err, n.bytes, n.owner = value, err, bytes, namespace
+	n.held = &held{value: value, err: err, bytes: bytes, owner: namespace}
 	r.held += bytes
 	r.of[namespace] += bytes
-}
-
-func (m *Memo) drop(n *node) {
-	if n.value == nil {
-		return
-	}
-	r := m.room
-	r.held -= n.bytes
-	if r.of[n.owner] -= n.bytes; r.of[n.owner] == 0 {
-		delete(r.of, n.owner)
-	}
-	n.value, n.err, n.bytes, n.owner = nil, nil, 0, ""
 }
 
 // A vector is a promath.Vector as programs hold it: with its node, nil where it

@@ -78,8 +78,8 @@ func outcome(p *Program, v Value, err error) string {
 		fmt.Fprintf(&b, "%s %x; ", i.Labels, math.Float64bits(i.Value))
 	}
 	steps, memory := -1, -1
-	if p.machine != nil {
-		steps, memory = p.machine.steps, p.machine.memory
+	if m := p.machine(); m != nil {
+		steps, memory = m.steps, m.memory
 	}
 	return fmt.Sprintf("%s %s idle %v window %d error %v, %d steps, %d bytes", v.Kind, b.String(), v.Idle, v.Window, err, steps, memory)
 }
@@ -224,7 +224,7 @@ func TestMemoIsOfOneTime(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if memo.Shared() != 0 || len(memo.selections) != 0 {
+	if memo.Shared() != 0 || memo.selections.count != 0 {
 		t.Errorf("%d values were shared", memo.Shared())
 	}
 }
@@ -280,7 +280,7 @@ func TestMemoIsBounded(t *testing.T) {
 				if memo.room.of["greedy"] > limit/2 || memo.room.held > limit {
 					t.Errorf("greedy holds %d of %d bytes, all hold %d", memo.room.of["greedy"], limit, memo.room.held)
 				}
-				if n := len(memo.selections); n > maxNodes+1 {
+				if n := memo.selections.count; n > maxNodes+1 {
 					t.Errorf("there are %d selections", n)
 				}
 			}

@@ -197,24 +197,34 @@ func (m *machine) pushSelector(s *selector) (int, error) {
 	if err := m.alloc(sampleBytes * (1 + len(s.Matchers))); err != nil {
 		return 0, err
 	}
-	if s.Range > 0 && s.Range+s.Offset > m.reach[reachKey{s.history, s.Name}] {
+	if s.Range > 0 && s.Range+s.Offset > m.program.reach(s) {
 		return 0, cured("write names and durations as constants", "%s reaches further back than what is kept", s.source())
 	}
-	key := s.key()
-	known, ok := m.dynamic[key]
-	if !ok {
-		if len(m.dynamic) >= maxDynamic {
-			clear(m.dynamic)
-		}
-		m.dynamic[key] = s
-		known = s
-	}
-	m.pushValue(known)
+	m.pushValue(m.program.dynamically(s))
 	return 1, nil
 }
 
-// A reachKey is a name among the scraped series or among earlier results.
-type reachKey struct {
-	history bool
-	name    string
+// dynamically returns the selector that is equal to one that a run made.
+func (p *Program) dynamically(s *selector) *selector {
+	key := s.key()
+	if known, ok := p.dynamic[key]; ok {
+		return known
+	}
+	if p.dynamic == nil || len(p.dynamic) >= maxDynamic {
+		p.dynamic = map[string]*selector{}
+	}
+	p.dynamic[key] = s
+	return s
+}
+
+// reach returns how far back what a selector reads is kept, in milliseconds: as far
+// as the program is known to read of its name.
+func (p *Program) reach(s *selector) int64 {
+	var reach int64
+	for _, w := range p.wants {
+		if w.sel.history == s.history && w.sel.Name == s.Name {
+			reach = max(reach, w.sel.Range+w.sel.Offset)
+		}
+	}
+	return reach
 }

@@ -58,7 +58,7 @@ func checkEnd(t *testing.T, p *Program) {
 			ends[i] = err.Error()
 		case errors.As(err, &budget):
 			ends[i] = "budget"
-			if p.machine != nil {
+			if p.machine() != nil {
 				t.Error("the machine of an aborted run is kept")
 			}
 		default:

@@ -233,7 +233,6 @@ type Program struct {
 	mapsPods  bool
 
 	wants     []want
-	reach     map[reachKey]int64 // ms back, per name, of ranges
 	full      int64
 	warnings  Errors
 	result    Kind
@@ -241,7 +240,12 @@ type Program struct {
 	uses      []Use
 	whole     string // the use that is the whole program; "" where it is more
 
-	machine *machine // nil before the first run and after a run that spoilt it
+	straight bool         // see Share
+	places   int          // of the stack, that a straight program can use
+	shared   *Interpreter // nil where the program runs alone
+	chunk    *chunk       // nil before the first run and after a run that spoilt its machine
+	// dynamic are selectors that runs made, by key, kept so that their addresses last.
+	dynamic map[string]*selector
 }
 
 // A constant is a value that the program names and that is known when it compiles.

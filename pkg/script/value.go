@@ -153,7 +153,6 @@ func unknown() list { return list{values: []value{{}}, open: true} }
 type readings struct {
 	wants []want
 	byKey map[string]bool
-	reach map[reachKey]int64
 	full  int64
 }
 
@@ -164,12 +163,10 @@ type want struct {
 }
 
 func newReadings() readings {
-	return readings{byKey: map[string]bool{}, reach: map[reachKey]int64{}}
+	return readings{byKey: map[string]bool{}}
 }
 
 func (r *readings) add(s *selector, at syntax.Pos) {
-	reach := reachKey{s.history, s.Name}
-	r.reach[reach] = max(r.reach[reach], s.Range+s.Offset)
 	if key := s.wantKey(); !r.byKey[key] {
 		r.byKey[key] = true
 		r.wants = append(r.wants, want{sel: s, pos: at})
