@@ -41,6 +41,7 @@ type checker struct {
 	stores    bool
 	reads     readings
 	relabels  map[syntax.Expr]*relabel // of selectors in uses of modules
+	exclusive map[syntax.Expr]bool     // calls of fallback whose parts exclude each other
 	mapsPods  bool                     // a use maps addresses to pods
 }
 

@@ -38,7 +38,13 @@ func (m *machine) read(s *selector) (reading, error) {
 		return r, nil
 	}
 	rows := 0
-	if s.relabel != nil {
+	if s.parts != nil {
+		var err error
+		if r.series, err = m.united(s); err != nil {
+			return r, err
+		}
+		r.count, rows = len(r.series), rowsOf(r.series)
+	} else if s.relabel != nil {
 		var err error
 		if r.series, err = m.relabelled(s.relabel, data.Select(&s.Selector)); err != nil {
 			return r, err

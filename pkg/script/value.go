@@ -168,6 +168,12 @@ func newReadings() readings {
 }
 
 func (r *readings) add(s *selector, at syntax.Pos) {
+	for _, p := range s.parts {
+		r.add(p, at)
+	}
+	if s.parts != nil {
+		return
+	}
 	reach := reachKey{s.history, s.Name}
 	r.reach[reach] = max(r.reach[reach], s.Range+s.Offset)
 	if key := s.wantKey(); !r.byKey[key] {
