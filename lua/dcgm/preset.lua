@@ -32,9 +32,8 @@ return {
       labels = {service = "container", consumer = "exported_namespace"},
       note = "the average of all GPUs; service is the container that uses the GPU, consumer the namespace of its pod; pod is that of the exporter",
       value = function(where, window, by)
-        return coalesce(
-          avg(vor(le(DCGM_FI_DEV_GPU_UTIL{where}, 100) / 100, le(DCGM_FI_PROF_GR_ENGINE_ACTIVE{where}, 1)), by),
-          avg(le(dcgm_gpu_utilization{where}, 100) / 100, by))
+        local percent = fallback(DCGM_FI_DEV_GPU_UTIL{where}, dcgm_gpu_utilization{where})
+        return avg(vor(le(percent, 100) / 100, le(DCGM_FI_PROF_GR_ENGINE_ACTIVE{where}, 1)), by)
       end,
     },
   },

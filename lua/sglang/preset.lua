@@ -11,7 +11,7 @@
 --    requests, each 30 s.
 --  * http_responses_total counts probes and the scrape itself, too, which are GET, and has no model.
 --  * Newer versions show num_requests_total beside the count of e2e_request_latency_seconds, which is all
---    that older ones have: adding both up counts twice.
+--    that older ones have: of each server one of them is read.
 --  * First versions write name for model_name. func_latency_seconds has a label name, too, which is that
 --    of a function.
 return {
@@ -32,11 +32,9 @@ return {
   metrics = {
     requests_per_second = {
       labels = {model = "model_name"},
-      note = "when a request ends; those that a client has broken off are among them. During an update from a version without num_requests_total only the newer servers count",
+      note = "when a request ends; those that a client has broken off are among them",
       value = function(where, window, by)
-        return coalesce(
-          rps(sglang:num_requests_total{where}[window], by),
-          rps(sglang:e2e_request_latency_seconds_count{where}[window], by))
+        return rps(fallback(sglang:num_requests_total{where}, sglang:e2e_request_latency_seconds_count{where})[window], by)
       end,
     },
     error_ratio = {
@@ -89,7 +87,7 @@ return {
       labels = {model = "model_name"},
       note = "the sum of prompt and completion, when a request ends",
       value = function(where, window, by)
-        return metric.prompt_tokens_per_second(where, window, by) + metric.completion_tokens_per_second(where, window, by)
+        return total(metric.prompt_tokens_per_second(where, window, by), metric.completion_tokens_per_second(where, window, by))
       end,
     },
     time_to_first_token_p95_seconds = {
@@ -103,9 +101,8 @@ return {
       labels = {model = "model_name"},
       note = "from one token to the next, of all tokens",
       value = function(where, window, by)
-        return coalesce(
-          p95(sglang:inter_token_latency_seconds{where}[window], by, {inflight = metric.in_flight_requests(where, window, by)}),
-          p95(sglang:time_per_output_token_seconds{where}[window], by, {inflight = metric.in_flight_requests(where, window, by)}))
+        return p95(fallback(sglang:inter_token_latency_seconds{where}, sglang:time_per_output_token_seconds{where})[window], by,
+          {inflight = metric.in_flight_requests(where, window, by)})
       end,
     },
     running_requests = {

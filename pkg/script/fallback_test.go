@@ -15,6 +15,7 @@ func updating() Env {
 		newSeries(`old_total{pod="b",code="500"}`, counter(13, 0, 5)...),
 		newSeries(`new_total{pod="both",code="200"}`, counter(13, 0, 40)...),
 		newSeries(`old_total{pod="both",code="200"}`, counter(13, 0, 40)...),
+		newSeries(`old_total{pod="both",code="500"}`, counter(13, 0, 15)...),
 		newSeries(`new_in_flight{pod="a"}`, 1),
 		newSeries(`old_in_flight{pod="b"}`, 2),
 		newSeries(`new_in_flight{pod="both"}`, 4),
@@ -41,10 +42,11 @@ func TestFallback(t *testing.T) {
 	}
 	f(`rps(fallback(new_total["1m"], old_total["1m"]))`, "15 over 1m") // (10 + 20 + 5 + 40)/5
 	f(`rps(fallback(new_total, old_total)["1m"], by("pod"))`, `[{pod="a"} 2, {pod="b"} 5, {pod="both"} 8] over 1m`)
-	f(`rps(fallback(old_total, new_total)["1m"], by("pod"))`, `[{pod="a"} 2, {pod="b"} 5, {pod="both"} 8] over 1m`)
-	f(`rps(fallback(new_total, old_total){code="500"}["1m"])`, "1 over 1m")
-	f(`rps(fallback(new_total{code="500"}, old_total)["1m"])`, "13 over 1m") // of b and both
-	f(`sum(rate(fallback(none["1m"], old_total["1m"])), by("pod"))`, `[{pod="b"} 5, {pod="both"} 8] over 1m`)
+	f(`rps(fallback(old_total, new_total)["1m"], by("pod"))`, `[{pod="a"} 2, {pod="b"} 5, {pod="both"} 11] over 1m`)
+	f(`rps(fallback(new_total, old_total){code="500"}["1m"])`, "1 over 1m") // of b: both has none by its newer name
+	f(`rps(fallback(new_total{code="500"}, old_total{code="500"})["1m"])`, "4 over 1m")
+	f(`rps(fallback(new_total{code="500"}, old_total)["1m"])`, "16 over 1m") // of b and both
+	f(`sum(rate(fallback(none["1m"], old_total["1m"])), by("pod"))`, `[{pod="b"} 5, {pod="both"} 11] over 1m`)
 	f(`rps(fallback(none["1m"], also_none["1m"]))`, "none over 1m")
 	f(`sum(fallback(new_in_flight, old_in_flight))`, "7")
 	f(`fallback(none, old_in_flight, new_in_flight)`,

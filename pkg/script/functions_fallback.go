@@ -14,7 +14,7 @@ func fallbackFunction() *builtin {
 		doc: "The series of the first selector and, of targets that have none of these, those of the second, and so on, as a selector or " +
 			"a range: so names of several versions are read while a gateway is being updated, in rates, percentiles and levels, " +
 			"and a target that shows both names at once counts once. Of names that a target has shown one after the other those count that it showed last. " +
-			"The arguments are written in place, all with a range, or none.",
+			"The arguments are written in place, all with a range, or none. Matchers behind them, fallback(a, b){code=re\"5..\"}, are of what was chosen.",
 		example: `rps(fallback(http_requests_total["1m"], requests_total["1m"]))`,
 		params:  []param{required("s", isSelector|isRange), required("s", isSelector|isRange), repeatable("s", isSelector|isRange)},
 		usage:   "s: selector or range, s, ...", result: isSelector | isRange,
@@ -76,6 +76,10 @@ func (s *selector) partsKey() string {
 		b.WriteString(strconv.Itoa(len(key)))
 		b.WriteByte(' ')
 		b.WriteString(key)
+	}
+	for _, m := range s.among {
+		text := m.String()
+		b.WriteString("{" + strconv.Itoa(len(text)) + " " + text)
 	}
 	return b.String()
 }

@@ -28,6 +28,9 @@ type selector struct {
 	// exclusive: no series matches two parts, and all count. Else each target
 	// counts with one of them.
 	exclusive bool
+	// among narrows what its parts give, once it is known which of them count.
+	among []*labels.Matcher
+	names []namePart // that it is put together of; made when first asked for
 
 	shapes *shapes // in which a percentile finds its name; made when first asked for
 	text   string  // its key; made when first asked for
@@ -111,20 +114,29 @@ func (s *selector) back(text string) (*selector, error) {
 
 // match returns the selector narrowed by matchers.
 func (s *selector) match(matchers []*labels.Matcher) *selector {
-	return s.derived(func(p *selector) {
-		p.Matchers = slices.Concat(p.Matchers, matchers)
-		slices.SortStableFunc(p.Matchers, func(a, b *labels.Matcher) int {
-			if c := strings.Compare(a.Name, b.Name); c != 0 {
-				return c
-			}
-			return strings.Compare(a.String(), b.String())
-		})
+	if s.parts != nil {
+		out := s.derived(func(*selector) {})
+		out.among = joined(s.among, matchers)
+		return out
+	}
+	return s.derived(func(out *selector) { out.Matchers = joined(s.Matchers, matchers) })
+}
+
+// joined returns all of some matchers in their order.
+func joined(a, b []*labels.Matcher) []*labels.Matcher {
+	out := slices.Concat(a, b)
+	slices.SortStableFunc(out, func(a, b *labels.Matcher) int {
+		if c := strings.Compare(a.Name, b.Name); c != 0 {
+			return c
+		}
+		return strings.Compare(a.String(), b.String())
 	})
+	return out
 }
 
 // derived returns a copy of the selector and of its parts, each changed.
 func (s *selector) derived(change func(*selector)) *selector {
-	out := &selector{Selector: s.Selector, history: s.history, own: s.own, relabel: s.relabel, exclusive: s.exclusive}
+	out := &selector{Selector: s.Selector, history: s.history, own: s.own, relabel: s.relabel, exclusive: s.exclusive, among: s.among}
 	change(out)
 	for _, p := range s.parts {
 		out.parts = append(out.parts, p.derived(change))

@@ -93,7 +93,7 @@ func (s *selector) summaryAt(q float64) *selector {
 		return out
 	}
 	m := labels.MustNewMatcher(labels.MatchEqual, quantileLabel, formatNumber(q))
-	out := p.native.match([]*labels.Matcher{m}).derived(func(p *selector) { p.Range = 0 })
+	out := p.native.derived(func(p *selector) { p.Range, p.Matchers = 0, joined(p.Matchers, []*labels.Matcher{m}) })
 	p.summary[q] = out
 	return out
 }
