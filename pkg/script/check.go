@@ -43,6 +43,7 @@ type checker struct {
 	relabels  map[syntax.Expr]*relabel // of selectors in uses of modules
 	exclusive map[syntax.Expr]bool     // calls of fallback whose parts exclude each other
 	mapsPods  bool                     // a use maps addresses to pods
+	blind     []Percentile             // that are not told what is in flight
 }
 
 // returned is what a function may return.
