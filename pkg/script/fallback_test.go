@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/gaugeway/gaugeway/pkg/metric"
 )
 
 // updating is a gateway of three pods in the middle of an update: a shows the
@@ -62,6 +64,31 @@ func TestFallback(t *testing.T) {
 	f(`p50(fallback(none["1m"], old_summary["1m"]))`, "3 over 1m")
 	f(`p50(fallback(new_native["1m"], old_native["1m"])) == p50(old_native["1m"]) and 1`, "1 over 1m")
 	f(`local new, old = new_total{code="200"}, old_total{code="200"} return rps(offset(fallback(new, old), "5s")["30s"])`, "14 over 30s")
+}
+
+// TestFallbackAlignsBuckets: versions have other bounds, and the percentile of both
+// is that of all observations, which lie evenly between bounds.
+func TestFallbackAlignsBuckets(t *testing.T) {
+	t.Parallel()
+	var series []metric.Series
+	histogram := func(name, pod string, counts map[string]float64) {
+		for le, step := range counts {
+			series = append(series, newSeries(name+`_bucket{pod="`+pod+`",le="`+le+`"}`, counter(13, 0, step)...))
+		}
+	}
+	histogram("old", "a", map[string]float64{"0001.0": 0, "2": 10, "+Inf": 20}) // from 1 to 2, and above
+	histogram("new", "b", map[string]float64{"0.5": 10, "1": 10, "1.5": 20, "5": 20, "+Inf": 20})
+	env := environment(series...)
+	f := func(source, want string) {
+		t.Helper()
+		if got := run(t, source, env); got != want {
+			t.Errorf("%s gives %s, not %s", source, got, want)
+		}
+	}
+	f(`p50(fallback(new["1m"], old["1m"]))`, "1.3333333333333 over 1m") // 10 up to 1, 25 to 1.5: 1 + 0.5*10/15
+	f(`p50(fallback(new["1m"], old["1m"]), by("pod"))`, `[{pod="a"} 2, {pod="b"} 0.5] over 1m`)
+	f(`p99(fallback(new["1m"], old["1m"]), by("pod"))`, `[{pod="a"} 4.94, {pod="b"} 1.49] over 1m`) // above 2, up to 5
+	f(`p99(fallback(old["1m"], none["1m"]))`, "2 over 1m")
 }
 
 // TestFallbackOverTime shows which name of a target counts that has shown both,

@@ -80,6 +80,9 @@ func (m *machine) united(s *selector, find found) ([]metric.Series, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := m.alignBuckets(shares); err != nil {
+		return nil, err
+	}
 	var out []metric.Series
 	for _, p := range shares {
 		if p.of.relabel != nil {
