@@ -13,6 +13,7 @@ func fallbackFunction() *builtin {
 		name: "fallback", family: familySelector, static: true,
 		doc: "The series of the first selector and, of targets that have none of these, those of the second, and so on, as a selector or " +
 			"a range: so names of several versions are read while a gateway is being updated, in rates, percentiles and levels, " +
+			"histograms with other bounds being brought to common ones, " +
 			"and a target that shows both names at once counts once. Of names that a target has shown one after the other those count that it showed last. " +
 			"The arguments are written in place, all with a range, or none. Matchers behind them, fallback(a, b){code=re\"5..\"}, are of what was chosen.",
 		example: `rps(fallback(http_requests_total["1m"], requests_total["1m"]))`,
