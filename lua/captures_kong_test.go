@@ -1,34 +1,19 @@
 package lua_test
 
-import (
-	"errors"
-	"io/fs"
-	"os"
-	"strings"
-	"testing"
-
-	"github.com/gaugeway/gaugeway/pkg/preset"
-	"github.com/gaugeway/gaugeway/pkg/script"
-)
+import "testing"
 
 // TestKongReadsWhatWasRecorded: each value was computed by hand from the numbers
 // in the recordings, which are of nearly idle nodes.
 func TestKongReadsWhatWasRecorded(t *testing.T) {
 	t.Parallel()
-	if _, err := os.Stat(recordings); errors.Is(err, fs.ErrNotExist) && os.Getenv("CI") == "" {
-		t.Skipf("%s is not there", recordings)
-	}
+	needRecordings(t)
 	const (
 		kong2 = "kong/DataDog__integrations-core__v2_prometheus.prom"
 		kong3 = "kong/DataDog__integrations-core__v3_prometheus.prom"
 	)
-	tests := []struct {
-		name    string
-		scrapes []recordedScrape
-		values  []recordedValue
-	}{
+	tests := []recordedTest{
 		{
-			name:    "Kong 3 since its start",
+			name: "Kong 3 since its start", gateway: "kong",
 			scrapes: []recordedScrape{{"0s", kong3, true}, {"20s", kong3, false}},
 			values: []recordedValue{
 				// 1 request in 20 s, below 25 ms in all and below 25 ms at the upstream
@@ -42,7 +27,7 @@ func TestKongReadsWhatWasRecorded(t *testing.T) {
 			},
 		},
 		{
-			name:    "Kong 2 since its start",
+			name: "Kong 2 since its start", gateway: "kong",
 			scrapes: []recordedScrape{{"0s", kong2, true}, {"20s", kong2, false}},
 			values: []recordedValue{
 				// 2 requests in 20 s
@@ -56,26 +41,5 @@ func TestKongReadsWhatWasRecorded(t *testing.T) {
 			},
 		},
 	}
-	set := load(t)
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			file, findings := preset.Parse("recorded_test.yaml", []byte(recordedCases(t, "kong", test.scrapes, test.values)), set)
-			for _, f := range findings {
-				t.Errorf("%s", f)
-			}
-			if len(file.Cases) != len(test.values) {
-				t.Fatalf("%d cases, want %d", len(file.Cases), len(test.values))
-			}
-			for _, r := range preset.RunAll(file.Cases, script.Limits{}) {
-				var b strings.Builder
-				if err := preset.WriteText(&b, []preset.Result{r}); err != nil {
-					t.Fatal(err)
-				}
-				if !r.Passed() {
-					t.Error(b.String())
-				}
-			}
-		})
-	}
+	readRecorded(t, tests)
 }

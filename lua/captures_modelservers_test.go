@@ -1,13 +1,9 @@
 package lua_test
 
 import (
-	"errors"
-	"io/fs"
-	"os"
 	"strings"
 	"testing"
 
-	"github.com/gaugeway/gaugeway/pkg/preset"
 	"github.com/gaugeway/gaugeway/pkg/script"
 )
 
@@ -16,18 +12,11 @@ import (
 // to be 20 s before.
 func TestModelServersReadWhatWasRecorded(t *testing.T) {
 	t.Parallel()
-	if _, err := os.Stat(recordings); errors.Is(err, fs.ErrNotExist) && os.Getenv("CI") == "" {
-		t.Skipf("%s is not there", recordings)
-	}
-	tests := []struct {
-		name    string
-		gateway string
-		file    string
-		values  []recordedValue
-	}{
+	needRecordings(t)
+	tests := []recordedTest{
 		{
 			name: "vLLM V1, which shows the cache by both names", gateway: "vllm",
-			file: "vllm/armandossrecife__vllm-server-api-chat__v1_metrics_2026_02.prom",
+			scrapes: sinceStart("vllm/armandossrecife__vllm-server-api-chat__v1_metrics_2026_02.prom"),
 			values: []recordedValue{
 				// 6 requests, 246 and 1739 tokens in 20 s
 				{"requests_per_second", "{value: 0.3}"},
@@ -48,7 +37,7 @@ func TestModelServersReadWhatWasRecorded(t *testing.T) {
 		},
 		{
 			name: "vLLM V0", gateway: "vllm",
-			file: "vllm/DataDog__integrations-core__v0_metrics.prom",
+			scrapes: sinceStart("vllm/DataDog__integrations-core__v0_metrics.prom"),
 			values: []recordedValue{
 				// 1 request, 5 and 7 tokens in 20 s
 				{"requests_per_second", "{value: 0.05}"},
@@ -62,7 +51,7 @@ func TestModelServersReadWhatWasRecorded(t *testing.T) {
 		},
 		{
 			name: "vLLM V0 that is busy", gateway: "vllm",
-			file: "vllm/kubeai-project__kubeai__v0_mock_metrics.prom",
+			scrapes: sinceStart("vllm/kubeai-project__kubeai__v0_mock_metrics.prom"),
 			values: []recordedValue{
 				{"waiting_requests, by: [model]", "{labels: {model: neuralmagic/Meta-Llama-3.1-8B-Instruct-FP8}, value: 2}, {labels: {model: other/OTHER}, value: 3}"},
 				{"queue_depth", "{value: 5}"},
@@ -77,7 +66,7 @@ func TestModelServersReadWhatWasRecorded(t *testing.T) {
 		},
 		{
 			name: "vLLM in Ray Serve", gateway: "vllm",
-			file: "vllm/DataDog__integrations-core__ray_serve_vllm_metrics.prom",
+			scrapes: sinceStart("vllm/DataDog__integrations-core__ray_serve_vllm_metrics.prom"),
 			values: []recordedValue{
 				// 1 request, 58 and 300 tokens in 20 s
 				{"requests_per_second, by: [model]", "{labels: {model: neuralmagic/Meta-Llama-3.1-70B-Instruct-FP8}, value: 0.05}"},
@@ -92,7 +81,7 @@ func TestModelServersReadWhatWasRecorded(t *testing.T) {
 		},
 		{
 			name: "NVIDIA NIM", gateway: "nvidia_nim",
-			file: "nvidia-nim/DataDog__integrations-core__metrics.prom",
+			scrapes: sinceStart("nvidia-nim/DataDog__integrations-core__metrics.prom"),
 			values: []recordedValue{
 				// 5 requests, 109 and 174 tokens in 20 s
 				{"requests_per_second, by: [model]", "{labels: {model: meta/llama-3.1-8b-instruct}, value: 0.25}"},
@@ -108,7 +97,7 @@ func TestModelServersReadWhatWasRecorded(t *testing.T) {
 		},
 		{
 			name: "SGLang 0.4 that is busy", gateway: "sglang",
-			file: "sglang/sgl-project__sglang__busy_8b.prom",
+			scrapes: sinceStart("sglang/sgl-project__sglang__busy_8b.prom"),
 			values: []recordedValue{
 				{"requests_per_second, by: [model]", "{labels: {model: meta-llama/Llama-3.1-8B-Instruct}, value: 561.4}"}, // 11228
 				{"prompt_tokens_per_second", "{value: 406445.1}"},                                                         // 8128902
@@ -124,7 +113,7 @@ func TestModelServersReadWhatWasRecorded(t *testing.T) {
 		},
 		{
 			name: "SGLang 0.3", gateway: "sglang",
-			file: "sglang/sgl-project__sglang__early_gemma2.prom",
+			scrapes: sinceStart("sglang/sgl-project__sglang__early_gemma2.prom"),
 			values: []recordedValue{
 				{"requests_per_second", "{value: 105.2}"},                             // 2104
 				{"tokens_per_second", "{value: 46566.45}"},                            // 506780 + 424549
@@ -138,7 +127,7 @@ func TestModelServersReadWhatWasRecorded(t *testing.T) {
 		},
 		{
 			name: "TGI", gateway: "tgi",
-			file: "tgi/DataDog__integrations-core__metrics.prom",
+			scrapes: sinceStart("tgi/DataDog__integrations-core__metrics.prom"),
 			values: []recordedValue{
 				// 111 requests, 2 of which were refused as invalid, 662 and 3423 tokens in 20 s
 				{"requests_per_second", "{value: 5.55}"},
@@ -154,7 +143,7 @@ func TestModelServersReadWhatWasRecorded(t *testing.T) {
 		},
 		{
 			name: "LiteLLM, which refused 7 scrapes and had no requests", gateway: "litellm",
-			file: "litellm/DataDog__integrations-core__metrics.prom",
+			scrapes: sinceStart("litellm/DataDog__integrations-core__metrics.prom"),
 			values: []recordedValue{
 				{"requests_per_second", ""}, // no data
 				{"error_ratio", ""},
@@ -163,31 +152,7 @@ func TestModelServersReadWhatWasRecorded(t *testing.T) {
 			},
 		},
 	}
-	set := load(t)
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			text := recordedCases(t, test.gateway, []recordedScrape{{"0s", test.file, true}, {"20s", test.file, false}}, test.values)
-			text = strings.ReplaceAll(text, "expect: []", "none: true")
-			file, findings := preset.Parse("recorded_test.yaml", []byte(text), set)
-			for _, f := range findings {
-				t.Errorf("%s", f)
-			}
-			if len(file.Cases) != len(test.values) {
-				t.Fatalf("%d cases, want %d", len(file.Cases), len(test.values))
-			}
-			for _, r := range preset.RunAll(file.Cases, script.Limits{}) {
-				if r.Passed() {
-					continue
-				}
-				var b strings.Builder
-				if err := preset.WriteText(&b, []preset.Result{r}); err != nil {
-					t.Fatal(err)
-				}
-				t.Error(b.String())
-			}
-		})
-	}
+	readRecorded(t, tests)
 }
 
 // TestWhatAModelServerCannotSayIsRefused: with why, and what can be had instead.

@@ -1,16 +1,10 @@
 package lua_test
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
-
-	"github.com/gaugeway/gaugeway/pkg/preset"
-	"github.com/gaugeway/gaugeway/pkg/script"
 )
 
 // TestNginxReadsWhatWasRecorded: each value was computed by hand from the numbers
@@ -18,9 +12,7 @@ import (
 // time of the first scrape.
 func TestNginxReadsWhatWasRecorded(t *testing.T) {
 	t.Parallel()
-	if _, err := os.Stat(recordings); errors.Is(err, fs.ErrNotExist) && os.Getenv("CI") == "" {
-		t.Skipf("%s is not there", recordings)
-	}
+	needRecordings(t)
 	const (
 		ingress   = "ingress-nginx/DataDog__integrations-core__metrics.prom"
 		upstreams = "nginx-plus/DataDog__integrations-core__v7_http_upstreams.json"
@@ -29,12 +21,7 @@ func TestNginxReadsWhatWasRecorded(t *testing.T) {
 		vtsJSON   = "nginx-vts/DataDog__integrations-core__vts.json"
 		status    = "nginx-stub-status/local/local__"
 	)
-	tests := []struct {
-		name    string
-		gateway string
-		scrapes []recordedScrape
-		values  []recordedValue
-	}{
+	tests := []recordedTest{
 		{
 			name: "stub_status under load", gateway: "nginx_stub_status",
 			scrapes: []recordedScrape{{"0s", status + "t2_after_nginx_reload.txt", false}, {"54.401s", status + "t3_backend_b_gone.txt", false}},
@@ -109,28 +96,7 @@ func TestNginxReadsWhatWasRecorded(t *testing.T) {
 			},
 		},
 	}
-	set := load(t)
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			file, findings := preset.Parse("recorded_test.yaml", []byte(recordedCases(t, test.gateway, test.scrapes, test.values)), set)
-			for _, f := range findings {
-				t.Errorf("%s", f)
-			}
-			if len(file.Cases) != len(test.values) {
-				t.Fatalf("%d cases, want %d", len(file.Cases), len(test.values))
-			}
-			for _, r := range preset.RunAll(file.Cases, script.Limits{}) {
-				var b strings.Builder
-				if err := preset.WriteText(&b, []preset.Result{r}); err != nil {
-					t.Fatal(err)
-				}
-				if !r.Passed() {
-					t.Error(b.String())
-				}
-			}
-		})
-	}
+	readRecorded(t, tests)
 }
 
 var (

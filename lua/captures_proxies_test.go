@@ -1,14 +1,11 @@
 package lua_test
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/gaugeway/gaugeway/pkg/preset"
 	"github.com/gaugeway/gaugeway/pkg/script"
 )
 
@@ -16,20 +13,10 @@ import (
 // numbers in the recordings, which are counted from a start 20 s before.
 func TestProxiesReadWhatWasRecorded(t *testing.T) {
 	t.Parallel()
-	if _, err := os.Stat(recordings); errors.Is(err, fs.ErrNotExist) && os.Getenv("CI") == "" {
-		t.Skipf("%s is not there", recordings)
-	}
-	sinceStart := func(file string) []recordedScrape {
-		return []recordedScrape{{"0s", file, true}, {"20s", file, false}}
-	}
-	tests := []struct {
-		name    string
-		gateway string
-		file    string
-		values  []recordedValue
-	}{
+	needRecordings(t)
+	tests := []recordedTest{
 		{
-			name: "Envoy in an older layout", gateway: "envoy", file: "envoy/DataDog__integrations-core__stats_prometheus.prom",
+			name: "Envoy in an older layout", gateway: "envoy", scrapes: sinceStart("envoy/DataDog__integrations-core__stats_prometheus.prom"),
 			values: []recordedValue{
 				// 2 of clients in 20 s, beside 8 of the administration; 1 to each service, 22 to the control plane
 				{"requests_per_second", "{value: 0.1}"},
@@ -50,7 +37,7 @@ func TestProxiesReadWhatWasRecorded(t *testing.T) {
 			},
 		},
 		{
-			name: "the proxy of a service in Istio", gateway: "istio", file: "istio/DataDog__integrations-core__v1_5_istio_merged.prom",
+			name: "the proxy of a service in Istio", gateway: "istio", scrapes: sinceStart("istio/DataDog__integrations-core__v1_5_istio_merged.prom"),
 			values: []recordedValue{
 				// 1 in 20 s, from 1 to 2.5 s
 				{"requests_per_second", "{value: 0.05}"},
@@ -62,7 +49,7 @@ func TestProxiesReadWhatWasRecorded(t *testing.T) {
 		},
 		{
 			// The proxy of a pod that only asks: to read it so is right for a gateway.
-			name: "what a proxy of Istio sends", gateway: "istio_gateway", file: "istio/DataDog__integrations-core__v1_5_istio_proxy.prom",
+			name: "what a proxy of Istio sends", gateway: "istio_gateway", scrapes: sinceStart("istio/DataDog__integrations-core__v1_5_istio_proxy.prom"),
 			values: []recordedValue{
 				// 49 + 8 + 5 with 200, 3 with 304 and 2 with 404 in 20 s
 				{"requests_per_second", "{value: 3.35}"},
@@ -76,7 +63,7 @@ func TestProxiesReadWhatWasRecorded(t *testing.T) {
 			},
 		},
 		{
-			name: "what a pod gets by Linkerd 2.7", gateway: "linkerd", file: "linkerd/DataDog__integrations-core__v2.prom",
+			name: "what a pod gets by Linkerd 2.7", gateway: "linkerd", scrapes: sinceStart("linkerd/DataDog__integrations-core__v2.prom"),
 			values: []recordedValue{
 				// 851 and 582 in 20 s
 				{"requests_per_second", "{value: 71.65}"},
@@ -93,7 +80,7 @@ func TestProxiesReadWhatWasRecorded(t *testing.T) {
 			},
 		},
 		{
-			name: "what a pod asks by Linkerd 2.7", gateway: "linkerd_outbound", file: "linkerd/DataDog__integrations-core__v2.prom",
+			name: "what a pod asks by Linkerd 2.7", gateway: "linkerd_outbound", scrapes: sinceStart("linkerd/DataDog__integrations-core__v2.prom"),
 			values: []recordedValue{
 				// 16275, and 6 of what is no service
 				{"requests_per_second, by: [service]", "{value: 0.3}, {labels: {service: linkerd-prometheus}, value: 813.75}"},
@@ -106,30 +93,7 @@ func TestProxiesReadWhatWasRecorded(t *testing.T) {
 			},
 		},
 	}
-	set := load(t)
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			text := recordedCases(t, test.gateway, sinceStart(test.file), test.values)
-			file, findings := preset.Parse("recorded_test.yaml", []byte(text), set)
-			for _, f := range findings {
-				t.Errorf("%s", f)
-			}
-			if len(file.Cases) != len(test.values) {
-				t.Fatalf("%d cases, want %d", len(file.Cases), len(test.values))
-			}
-			for _, r := range preset.RunAll(file.Cases, script.Limits{}) {
-				if r.Passed() {
-					continue
-				}
-				var b strings.Builder
-				if err := preset.WriteText(&b, []preset.Result{r}); err != nil {
-					t.Fatal(err)
-				}
-				t.Error(b.String())
-			}
-		})
-	}
+	readRecorded(t, tests)
 }
 
 // TestProxiesRefuseTheOtherSide: which side of a call is read is a matter of the
@@ -161,9 +125,7 @@ func TestProxiesRefuseTheOtherSide(t *testing.T) {
 // same names are named together.
 func TestProxiesAreRecognised(t *testing.T) {
 	t.Parallel()
-	if _, err := os.Stat(recordings); errors.Is(err, fs.ErrNotExist) && os.Getenv("CI") == "" {
-		t.Skipf("%s is not there", recordings)
-	}
+	needRecordings(t)
 	set := load(t)
 	for file, want := range map[string]string{
 		"envoy/DataDog__integrations-core__stats_prometheus.prom":  "envoy envoy_gateway",

@@ -1,15 +1,12 @@
 package lua_test
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/gaugeway/gaugeway/pkg/preset"
 	"github.com/gaugeway/gaugeway/pkg/script"
 )
 
@@ -18,9 +15,7 @@ import (
 // start, which is taken to be the time of the first scrape.
 func TestQueuesAndServersReadWhatWasRecorded(t *testing.T) {
 	t.Parallel()
-	if _, err := os.Stat(recordings); errors.Is(err, fs.ErrNotExist) && os.Getenv("CI") == "" {
-		t.Skipf("%s is not there", recordings)
-	}
+	needRecordings(t)
 	const (
 		dcgm      = "dcgm/DataDog__integrations-core__metrics.prom"
 		triton    = "triton/DataDog__integrations-core__metrics.prom"
@@ -29,12 +24,7 @@ func TestQueuesAndServersReadWhatWasRecorded(t *testing.T) {
 		perObject = "rabbitmq/DataDog__integrations-core__metrics_per_object.prom"
 		queues    = "rabbitmq/DataDog__integrations-core__mgmt_queues.json"
 	)
-	tests := []struct {
-		name    string
-		gateway string
-		scrapes []recordedScrape
-		values  []recordedValue
-	}{
+	tests := []recordedTest{
 		{
 			name: "Triton since its start", gateway: "triton",
 			scrapes: []recordedScrape{{"0s", triton, true}, {"20s", triton, false}},
@@ -87,12 +77,7 @@ func TestQueuesAndServersReadWhatWasRecorded(t *testing.T) {
 			},
 		},
 	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			passes(t, recordedCases(t, test.gateway, test.scrapes, test.values), len(test.values))
-		})
-	}
+	readRecorded(t, tests)
 }
 
 // TestTheEndpointPickerReadsItsOwnTestData: its recordings are of one metric
@@ -151,7 +136,7 @@ func TestTheEndpointPickerReadsItsOwnTestData(t *testing.T) {
 		fmt.Fprintf(&b, "    - {at: 0s, file: %q}\n    - {at: 20s, file: %q}\n", zeroed(t, shown), shown)
 		fmt.Fprintf(&b, "  evaluate:\n  - at: 20s\n    expect: [%s]\n", v.want)
 	}
-	passes(t, b.String(), len(values))
+	passes(t, load(t), b.String(), len(values))
 }
 
 // TestWhatQueuesAndServersCannotSayIsRefused: with why, and what can be had
@@ -177,27 +162,5 @@ func TestWhatQueuesAndServersCannotSayIsRefused(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, want an error with %q", test.source, err, test.want)
 		}
-	}
-}
-
-// passes runs a file of tests, of which there are n.
-func passes(t *testing.T, text string, n int) {
-	t.Helper()
-	file, findings := preset.Parse("recorded_test.yaml", []byte(text), load(t))
-	for _, f := range findings {
-		t.Errorf("%s", f)
-	}
-	if len(file.Cases) != n {
-		t.Fatalf("%d cases, want %d", len(file.Cases), n)
-	}
-	for _, r := range preset.RunAll(file.Cases, script.Limits{}) {
-		if r.Passed() {
-			continue
-		}
-		var b strings.Builder
-		if err := preset.WriteText(&b, []preset.Result{r}); err != nil {
-			t.Fatal(err)
-		}
-		t.Error(b.String())
 	}
 }

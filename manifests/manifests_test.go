@@ -36,16 +36,17 @@ func installations() []installation {
 		{name: "external-metrics", components: []string{"external-metrics"}, values: []string{`apiServices.declare=["external.metrics.k8s.io"]`}},
 		{name: "service-monitor", components: []string{"service-monitor"}, values: []string{`serviceMonitor.enabled=true`}},
 		{name: "network-policy", components: []string{"network-policy"}, values: []string{`networkPolicy.enabled=true`}},
+		{name: "presets", components: []string{"presets"}, values: []string{`presets.configMap="gaugeway-presets"`}},
 		{
 			name: "shadow with cert-manager", components: []string{"shadow", "cert-manager"},
 			values: []string{`apiServices.create=[]`, `certManager.enabled=true`},
 		},
 		{
 			name:       "everything",
-			components: []string{"custom-metrics", "external-metrics", "network-policy", "service-monitor", "cert-manager"},
+			components: []string{"custom-metrics", "external-metrics", "network-policy", "service-monitor", "cert-manager", "presets"},
 			values: []string{
 				`apiServices.declare=["external.metrics.k8s.io","custom.metrics.k8s.io"]`,
-				`networkPolicy.enabled=true`, `serviceMonitor.enabled=true`, `certManager.enabled=true`,
+				`networkPolicy.enabled=true`, `serviceMonitor.enabled=true`, `certManager.enabled=true`, `presets.configMap="gaugeway-presets"`,
 			},
 		},
 	}
@@ -106,6 +107,8 @@ func TestChartValues(t *testing.T) {
 		{"resources", `resources.limits.memory="1Gi"`, container + ".resources.limits.memory", "1Gi"},
 		{"one group", `apiServices.create=["external.metrics.k8s.io"]`, container + ".args.1", "--apiservices=external.metrics.k8s.io"},
 		{"extra arguments", `extraArgs=["--v=1"]`, container + ".args.1", "--v=1"},
+		{"presets", `presets.configMap="mine"`, pod + ".volumes.0.configMap.name", "mine"},
+		{"no presets", `presets.configMap=""`, pod + ".volumes", nil},
 		{"pod annotations", `podAnnotations={"a":"b"}`, "spec.template.metadata.annotations.a", "b"},
 		{"priority class", `priorityClassName="system-cluster-critical"`, pod + ".priorityClassName", "system-cluster-critical"},
 		{"node selector", `nodeSelector={"a":"b"}`, pod + ".nodeSelector.a", "b"},

@@ -234,8 +234,8 @@ func checkRestricted(t *testing.T, pod *corev1.PodSpec) {
 		t.Error("the pod sets sysctls")
 	}
 	for _, v := range pod.Volumes {
-		if v.Secret == nil && v.EmptyDir == nil {
-			t.Errorf("volume %s is neither of a Secret nor empty", v.Name)
+		if v.Secret == nil && v.ConfigMap == nil && v.EmptyDir == nil {
+			t.Errorf("volume %s is neither of a Secret or ConfigMap nor empty", v.Name)
 		}
 	}
 	for _, c := range slices.Concat(pod.InitContainers, pod.Containers) {

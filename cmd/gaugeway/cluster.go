@@ -265,11 +265,12 @@ func (m *member) control(e *engine.Engine, board *metric.Board, registry prometh
 }
 
 // follow calls onChange with the objects of the cluster, now and when they change.
-func (m *member) follow(ctx context.Context, presets config.Presets, check config.Check, onChange func(*config.Snapshot, []config.Finding)) error {
+func (m *member) follow(ctx context.Context, presets *livePresets, check config.Check, onChange func(*config.Snapshot, []config.Finding)) error {
 	c := config.Cluster{
 		Cache:       m.objects,
 		Check:       check,
 		Presets:     presets,
+		Again:       presets.changed,
 		AllowStatic: m.options.allowStatic,
 		OnChange:    onChange,
 		Quiet:       100 * time.Millisecond,

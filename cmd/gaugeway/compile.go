@@ -35,6 +35,7 @@ func compileCheck(limits script.Limits, presets *preset.Set) config.Check {
 			findings = append(findings, warning(m.LuaFinding(w.Line, w.Column, w.Message, w.Cure)))
 		}
 		findings = append(findings, sumFindings(m, program)...)
+		findings = append(findings, inflightFindings(m, program, presets.Get(config.PresetOf(sources)))...)
 		return findings
 	}
 }
@@ -91,6 +92,28 @@ func sumFindings(m *config.Metric, program *script.Program) []config.Finding {
 	return []config.Finding{warning(m.LuaFinding(0, 0,
 		"the result can have several items, and an HPA adds up the items that it reads",
 		"give the HPA a selector that leaves one item, or aggregate to one number"))}
+}
+
+// inFlight is the vocabulary's name of requests that have no full answer yet.
+const inFlight = "in_flight_requests"
+
+// inflightFindings warns of percentiles that are not told what is in flight, where
+// the preset of all sources knows that of a service, route or model: histograms
+// count requests that have ended, so that a backend that hangs looks idle.
+func inflightFindings(m *config.Metric, program *script.Program, of *preset.Preset) []config.Finding {
+	if of == nil {
+		return nil
+	}
+	if known, ok := of.Metric(inFlight); !ok || len(known.Labels) == 0 {
+		return nil
+	}
+	var findings []config.Finding
+	for _, p := range program.BlindPercentiles() {
+		findings = append(findings, warning(m.LuaFinding(p.Line, p.Column,
+			fmt.Sprintf("%s observes only requests that have ended, so that a backend that hangs looks idle, and %s knows what is in flight", p.Name, of.Name),
+			fmt.Sprintf("write {inflight = gateway.%s{...}} as the last argument, selected and grouped as the percentile", inFlight))))
+	}
+	return findings
 }
 
 func warning(f config.Finding) config.Finding {

@@ -24,16 +24,43 @@ import (
 var luaGuide string
 
 func newDocsCommand() *cobra.Command {
-	return &cobra.Command{
+	dir := ""
+	cmd := &cobra.Command{
 		Use:   "docs",
 		Short: "Print the reference of expressions as Markdown",
 		Long: `Print docs/lua.md: how expressions are written, and every function with an example
-and what it gives.`,
+and what it gives. With --presets, print the pages of the presets of that folder
+instead: which metrics they offer and by which labels, and what they read.`,
 		Args: noArguments("it prints all functions"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return writeReference(cmd.OutOrStdout())
+			if dir == "" {
+				return writeReference(cmd.OutOrStdout())
+			}
+			return writePresets(cmd.OutOrStdout(), cmd.ErrOrStderr(), dir)
 		},
 	}
+	addPresetsFlag(cmd.Flags(), &dir)
+	return cmd
+}
+
+// writePresets prints the pages of a user's presets.
+func writePresets(out, errOut io.Writer, dir string) error {
+	set, findings, err := loadPresets(dir)
+	if err != nil {
+		return err
+	}
+	wrong := printFindings(errOut, findings)
+	separator := ""
+	for _, name := range set.Own() {
+		if _, err := io.WriteString(out, separator+set.Get(name).Readme()); err != nil {
+			return err
+		}
+		separator = "\n"
+	}
+	if wrong > 0 {
+		return exitError{code: exitFindings}
+	}
+	return nil
 }
 
 // writeReference prints the guide and the reference.

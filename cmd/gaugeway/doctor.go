@@ -17,6 +17,7 @@ type doctorOptions struct {
 	kubeconfig, context, namespace string
 	install, service               string
 	output                         string
+	presets                        string // a folder
 
 	compare                     bool
 	direct, tokenFile, directCA string
@@ -40,7 +41,7 @@ skipped, with the permission that it needs.`,
   gaugeway doctor --compare`,
 		Args: noArguments("see gaugeway doctor --help for its flags"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return o.run(cmd.Context(), cmd.OutOrStdout())
+			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	f := cmd.Flags()
@@ -54,6 +55,7 @@ skipped, with the permission that it needs.`,
 	f.StringVar(&o.direct, "direct", "", "with --compare: read gaugeway at this URL, such as a kubectl port-forward, instead of the objects' statuses")
 	f.StringVar(&o.tokenFile, "direct-token-file", "", "bearer token for --direct, of somebody who may read external metrics")
 	f.StringVar(&o.directCA, "direct-ca-file", "", "CA of gaugeway's certificate for --direct; default: that in the Secret of its certificate")
+	addPresetsFlag(f, &o.presets)
 	return cmd
 }
 
@@ -72,10 +74,15 @@ func (o *doctorOptions) validate() error {
 }
 
 // run examines the cluster of the kubeconfig and prints the report.
-func (o *doctorOptions) run(ctx context.Context, out io.Writer) error {
+func (o *doctorOptions) run(ctx context.Context, out, errOut io.Writer) error {
 	if err := o.validate(); err != nil {
 		return err
 	}
+	presets, findings, err := loadPresets(o.presets)
+	if err != nil {
+		return err
+	}
+	wrong := printFindings(errOut, findings)
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = o.kubeconfig
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.context}).ClientConfig()
@@ -87,13 +94,13 @@ func (o *doctorOptions) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	presets, _, err := loadPresets("")
-	if err != nil {
-		return err
-	}
 	cluster.Modules = presets.Modules()
 	cluster.Namespace, cluster.InstallNamespace, cluster.Service = o.namespace, o.install, o.service
-	return o.report(ctx, out, cluster)
+	err = o.report(ctx, out, cluster)
+	if err == nil && wrong > 0 {
+		return exitError{code: exitFindings}
+	}
+	return err
 }
 
 // report examines a cluster and prints what was found.

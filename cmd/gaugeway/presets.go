@@ -52,8 +52,8 @@ lacks the others.`,
 func listPresets(out io.Writer, set *preset.Set) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NAME\tGATEWAY\tVERSIONS\tMETRICS")
-	for _, p := range set.All() {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\n", p.Name, p.Title, strings.Join(p.Versions, ", "), len(p.Metrics))
+	for _, p := range set.List() {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\n", p.Name, p.Title, strings.Join(p.Versions, ", "), p.Metrics)
 	}
 	return w.Flush()
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -19,7 +20,6 @@ import (
 	"github.com/gaugeway/gaugeway/pkg/config"
 	"github.com/gaugeway/gaugeway/pkg/engine"
 	"github.com/gaugeway/gaugeway/pkg/metric"
-	"github.com/gaugeway/gaugeway/pkg/preset"
 	"github.com/gaugeway/gaugeway/pkg/script"
 	"github.com/gaugeway/gaugeway/pkg/server"
 )
@@ -108,13 +108,13 @@ func (o *serveOptions) run(ctx context.Context, out, errOut io.Writer) error {
 	p := &process{
 		serveOptions: o,
 		log:          log,
-		presets:      presets,
-		check:        compileCheck(o.limits, presets),
+		presets:      newLivePresets(o.presetsDir, presets, findings),
 		board:        &metric.Board{},
 		registry:     prometheus.NewRegistry(),
 		out:          out,
 		errOut:       errOut,
 	}
+	p.check = p.presets.check(o.limits)
 	if o.config != "" {
 		if err := p.load(); err != nil {
 			return err
@@ -130,7 +130,7 @@ func (o *serveOptions) run(ctx context.Context, out, errOut io.Writer) error {
 type process struct {
 	*serveOptions
 	log         logr.Logger
-	presets     *preset.Set
+	presets     *livePresets
 	check       config.Check
 	board       *metric.Board
 	registry    *prometheus.Registry
@@ -163,7 +163,8 @@ func (p *process) load() error {
 func (p *process) assemble(ctx context.Context) error {
 	so := p.serveOptions.server
 	so.Board, so.Registry = p.board, p.registry
-	eo := engine.Options{Board: p.board, Clock: clock.RealClock{}, Registry: p.registry, Presets: p.presets, Limits: p.limits, Logger: p.log}
+	presets, wrong := p.presets.now()
+	eo := engine.Options{Board: p.board, Clock: clock.RealClock{}, Registry: p.registry, Presets: presets, Limits: p.limits, Logger: p.log}
 	if p.standalone {
 		so.Standalone = &server.Standalone{BindPort: p.port, StateDir: p.stateDir}
 	} else {
@@ -175,7 +176,7 @@ func (p *process) assemble(ctx context.Context) error {
 		so.ShutdownDelay = shutdownDelay
 	}
 	p.engine = engine.New(eo)
-	p.reloader = &reloader{engine: p.engine, log: p.log, metrics: newReloadMetrics(p.registry)}
+	p.reloader = &reloader{engine: p.engine, presets: p.presets, log: p.log, metrics: newReloadMetrics(p.registry)}
 	if p.member != nil {
 		if err := p.member.control(p.engine, p.board, p.registry, p.snapshot == nil); err != nil {
 			return err
@@ -188,7 +189,9 @@ func (p *process) assemble(ctx context.Context) error {
 		if err := p.reloader.apply(p.snapshot); err != nil {
 			return err
 		}
-		p.reloader.metrics.succeeded(time.Now())
+		if len(wrong) == 0 {
+			p.reloader.metrics.succeeded(time.Now())
+		}
 	}
 	so.Live, so.Ready = p.engine.Live, p.ready
 	var err error
@@ -232,6 +235,7 @@ func (p *process) run(ctx context.Context) error {
 		p.member.run(lasting, g)
 	}
 	g.Go(func() error { return p.follow(lasting) })
+	g.Go(func() error { return p.presets.follow(lasting, p.engine.UsePresets) })
 	return g.Wait()
 }
 
@@ -241,7 +245,7 @@ func (p *process) follow(ctx context.Context) error {
 		return p.member.follow(ctx, p.presets, p.check, p.reloader.reload)
 	}
 	watcher := config.Watcher{
-		Dir: p.config, Presets: p.presets, Check: p.check, OnChange: p.reloader.reload,
+		Dir: p.config, Presets: p.presets, Check: p.check, Again: p.presets.changed, OnChange: p.reloader.reload,
 		Quiet: 250 * time.Millisecond, Poll: time.Minute, Clock: clock.RealClock{},
 	}
 	return watcher.Run(ctx, p.snapshot)
@@ -261,6 +265,7 @@ func printFindings(out io.Writer, findings []config.Finding) (wrong int) {
 // A reloader gives each new configuration to the engine.
 type reloader struct {
 	engine  *engine.Engine
+	presets *livePresets // nil for none
 	log     logr.Logger
 	metrics *reloadMetrics
 	report  func(*config.Snapshot, []config.Finding) // nil for none
@@ -271,8 +276,13 @@ type reloader struct {
 // good version goes on, and it is said, once for as long as it lasts.
 func (r *reloader) reload(s *config.Snapshot, findings []config.Finding) {
 	wrong := 0
-	said := make(map[config.Finding]bool, len(findings))
-	for _, f := range findings {
+	all := findings
+	if r.presets != nil {
+		_, ofPresets := r.presets.now()
+		all = slices.Concat(ofPresets, findings)
+	}
+	said := make(map[config.Finding]bool, len(all))
+	for _, f := range all {
 		said[f] = true
 		if !f.Warning {
 			wrong++

@@ -104,6 +104,9 @@ func deployment() template {
         - --tls-private-key-file=/etc/gaugeway/tls/tls.key
         - --tls-ca-file=/etc/gaugeway/tls/ca.crt
         {{- end }}
+        {{- if .Values.presets.configMap }}
+        - --presets=/etc/gaugeway/presets
+        {{- end }}
         {{- with .Values.extraArgs }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
@@ -118,15 +121,29 @@ func deployment() template {
           {{- toYaml .Values.resources | nindent 10 }}
 `},
 			{"          readOnlyRootFilesystem: true\n", `          readOnlyRootFilesystem: true
-        {{- if .Values.certManager.enabled }}
+        {{- if or .Values.certManager.enabled .Values.presets.configMap }}
         volumeMounts:
+        {{- if .Values.presets.configMap }}
+        - name: presets
+          mountPath: /etc/gaugeway/presets
+          readOnly: true
+        {{- end }}
+        {{- if .Values.certManager.enabled }}
         - name: tls
           mountPath: /etc/gaugeway/tls
           readOnly: true
+        {{- end }}
       volumes:
+      {{- with .Values.presets.configMap }}
+      - name: presets
+        configMap:
+          name: {{ . }}
+      {{- end }}
+      {{- if .Values.certManager.enabled }}
       - name: tls
         secret:
           secretName: gaugeway-tls
+      {{- end }}
         {{- end }}
 `},
 		},

@@ -89,19 +89,17 @@ return {
       labels = {service = "service_id", route = "route_id", consumer = "consumer", upstream = "exported_node", model = "llm_model"},
       note = "as prompt_tokens_per_second; the sum of both parts",
       value = function(where, window, by)
-        return rps(apisix_llm_prompt_tokens{where, request_type=neq"traditional_http"}[window], by)
-          + rps(apisix_llm_completion_tokens{where, request_type=neq"traditional_http"}[window], by)
+        return total(
+          rps(apisix_llm_prompt_tokens{where, request_type=neq"traditional_http"}[window], by),
+          rps(apisix_llm_completion_tokens{where, request_type=neq"traditional_http"}[window], by))
       end,
     },
     time_to_first_token_p95_seconds = {
       labels = {service = "service_id", route = "route_id", consumer = "consumer", upstream = "exported_node", model = "llm_model"},
       note = "of streams; other requests have no first token",
       value = function(where, window, by)
-        return coalesce(
-          p95(apisix_llm_latency{where, type="ttft"}[window], by,
-            {inflight = apisix_llm_active_connections{where, request_type="ai_stream"}}),
-          p95(apisix_llm_latency{where, type="", request_type="ai_stream"}[window], by,
-            {inflight = apisix_llm_active_connections{where, request_type="ai_stream"}})) / 1000
+        return p95(fallback(apisix_llm_latency{where, type="ttft"}, apisix_llm_latency{where, type="", request_type="ai_stream"})[window], by,
+          {inflight = apisix_llm_active_connections{where, request_type="ai_stream"}}) / 1000
       end,
     },
   },

@@ -28,8 +28,7 @@ return {
       note = "of reverse_proxy, else of subroute, else of the only handler; services with per_host",
       value = function(where, window, by)
         return coalesce(
-          rps(caddy_http_requests_total{where, handler="reverse_proxy"}[window], by),
-          rps(caddy_http_requests_total{where, handler="subroute"}[window], by),
+          rps(fallback(caddy_http_requests_total{where, handler="reverse_proxy"}, caddy_http_requests_total{where, handler="subroute"})[window], by),
           rps(caddy_http_requests_total{where}[window], by) * eq(count(sum(caddy_http_requests_total{where}, by("handler")), by), 1))
       end,
     },
@@ -37,11 +36,11 @@ return {
       labels = {service = "host", route = "handler"},
       note = "codes 5xx; 0 without requests; of the same handler as requests_per_second",
       value = function(where, window, by)
+        local requests = fallback(
+          caddy_http_request_duration_seconds_count{where, handler="reverse_proxy"},
+          caddy_http_request_duration_seconds_count{where, handler="subroute"})
         return coalesce(
-          ratio(rps(caddy_http_request_duration_seconds_count{where, handler="reverse_proxy", code=re"5.."}[window], by),
-            rps(caddy_http_request_duration_seconds_count{where, handler="reverse_proxy"}[window], by), 0),
-          ratio(rps(caddy_http_request_duration_seconds_count{where, handler="subroute", code=re"5.."}[window], by),
-            rps(caddy_http_request_duration_seconds_count{where, handler="subroute"}[window], by), 0),
+          ratio(rps(requests{code=re"5.."}[window], by), rps(requests[window], by), 0),
           ratio(rps(caddy_http_request_duration_seconds_count{where, code=re"5.."}[window], by),
             rps(caddy_http_request_duration_seconds_count{where}[window], by), 0)
             * eq(count(sum(caddy_http_requests_total{where}, by("handler")), by), 1))
@@ -52,10 +51,12 @@ return {
       note = "of the same handler as requests_per_second; the buckets are fixed and end at 10 s",
       value = function(where, window, by)
         return coalesce(
-          pXX(caddy_http_request_duration_seconds{where, handler="reverse_proxy"}[window], by,
-            {inflight = caddy_http_requests_in_flight{where, handler="reverse_proxy"}}),
-          pXX(caddy_http_request_duration_seconds{where, handler="subroute"}[window], by,
-            {inflight = caddy_http_requests_in_flight{where, handler="subroute"}}),
+          pXX(fallback(
+            caddy_http_request_duration_seconds{where, handler="reverse_proxy"},
+            caddy_http_request_duration_seconds{where, handler="subroute"})[window], by,
+            {inflight = fallback(
+              caddy_http_requests_in_flight{where, handler="reverse_proxy"},
+              caddy_http_requests_in_flight{where, handler="subroute"})}),
           pXX(caddy_http_request_duration_seconds{where}[window], by, {inflight = caddy_http_requests_in_flight{where}})
             * eq(count(sum(caddy_http_requests_in_flight{where}, by("handler")), by), 1))
       end,
@@ -73,8 +74,9 @@ return {
       note = "of the same handler as requests_per_second",
       value = function(where, window, by)
         return coalesce(
-          sum(caddy_http_requests_in_flight{where, handler="reverse_proxy"}, by),
-          sum(caddy_http_requests_in_flight{where, handler="subroute"}, by),
+          sum(fallback(
+            caddy_http_requests_in_flight{where, handler="reverse_proxy"},
+            caddy_http_requests_in_flight{where, handler="subroute"}), by),
           sum(caddy_http_requests_in_flight{where}, by) * eq(count(sum(caddy_http_requests_in_flight{where}, by("handler")), by), 1))
       end,
     },

@@ -16,7 +16,7 @@ return {
   name = "dcgm",
   title = "NVIDIA DCGM (dcgm-exporter)",
   versions = {"2", "3"},
-  older = "1: dcgm_gpu_utilization, whose GPUs have no container",
+  older = "1: dcgm_gpu_utilization, and container_name and pod_namespace for container and namespace",
   facts = {
     "https://github.com/NVIDIA/dcgm-exporter/blob/main/etc/default-counters.csv",
     "https://github.com/NVIDIA/dcgm-exporter/blob/main/internal/pkg/transformation/kubernetes.go",
@@ -29,12 +29,11 @@ return {
 
   metrics = {
     gpu_utilization = {
-      labels = {service = "container", consumer = "exported_namespace"},
+      labels = {service = {"container", "container_name"}, consumer = {"exported_namespace", "pod_namespace"}},
       note = "the average of all GPUs; service is the container that uses the GPU, consumer the namespace of its pod; pod is that of the exporter",
       value = function(where, window, by)
-        return coalesce(
-          avg(vor(le(DCGM_FI_DEV_GPU_UTIL{where}, 100) / 100, le(DCGM_FI_PROF_GR_ENGINE_ACTIVE{where}, 1)), by),
-          avg(le(dcgm_gpu_utilization{where}, 100) / 100, by))
+        local percent = fallback(DCGM_FI_DEV_GPU_UTIL{where}, dcgm_gpu_utilization{where})
+        return avg(vor(le(percent, 100) / 100, le(DCGM_FI_PROF_GR_ENGINE_ACTIVE{where}, 1)), by)
       end,
     },
   },

@@ -45,10 +45,7 @@ return {
       labels = {service = "ai_backend", model = "gen_ai_request_model"},
       note = "until the last token; the last bucket ends at 81.92 s",
       value = function(where, window, by)
-        return coalesce(
-          pXX(gen_ai_server_request_duration_seconds{where}[window], by),
-          pXX(gen_ai_server_request_duration{where}[window], by),
-          pXX(agentgateway_gen_ai_server_request_duration{where}[window], by))
+        return pXX(fallback(gen_ai_server_request_duration_seconds{where}, gen_ai_server_request_duration{where}, agentgateway_gen_ai_server_request_duration{where})[window], by)
       end,
     },
     prompt_tokens_per_second = {
@@ -85,20 +82,14 @@ return {
       labels = {service = "ai_backend", model = "gen_ai_request_model"},
       note = "of streams",
       value = function(where, window, by)
-        return coalesce(
-          p95(gen_ai_server_time_to_first_token_seconds{where}[window], by),
-          p95(gen_ai_server_time_to_first_token{where}[window], by),
-          p95(agentgateway_gen_ai_server_time_to_first_token{where}[window], by))
+        return p95(fallback(gen_ai_server_time_to_first_token_seconds{where}, gen_ai_server_time_to_first_token{where}, agentgateway_gen_ai_server_time_to_first_token{where})[window], by)
       end,
     },
     time_per_output_token_p95_seconds = {
       labels = {service = "ai_backend", model = "gen_ai_request_model"},
       note = "of streams: the average of each, of which this is the percentile",
       value = function(where, window, by)
-        return coalesce(
-          p95(gen_ai_server_time_per_output_token_seconds{where}[window], by),
-          p95(gen_ai_server_time_per_output_token{where}[window], by),
-          p95(agentgateway_gen_ai_server_time_per_output_token{where}[window], by))
+        return p95(fallback(gen_ai_server_time_per_output_token_seconds{where}, gen_ai_server_time_per_output_token{where}, agentgateway_gen_ai_server_time_per_output_token{where})[window], by)
       end,
     },
   },

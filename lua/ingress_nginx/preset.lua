@@ -34,20 +34,15 @@ return {
       labels = {service = "service", route = "ingress"},
       note = "a route is the name of an Ingress; those of one name in several namespaces are added up",
       value = function(where, window, by)
-        return coalesce(
-          rps(nginx_ingress_controller_request_duration_seconds_count{where}[window], by),
-          rps(nginx_ingress_controller_requests{where}[window], by))
+        return rps(fallback(nginx_ingress_controller_request_duration_seconds_count{where}, nginx_ingress_controller_requests{where})[window], by)
       end,
     },
     error_ratio = {
       labels = {service = "service", route = "ingress"},
       note = "codes 5xx, whether from the service or from nginx; 0 without requests",
       value = function(where, window, by)
-        return coalesce(
-          ratio(rps(nginx_ingress_controller_request_duration_seconds_count{where, status=re"5.."}[window], by),
-            rps(nginx_ingress_controller_request_duration_seconds_count{where}[window], by), 0),
-          ratio(rps(nginx_ingress_controller_requests{where, status=re"5.."}[window], by),
-            rps(nginx_ingress_controller_requests{where}[window], by), 0))
+        local requests = fallback(nginx_ingress_controller_request_duration_seconds_count{where}, nginx_ingress_controller_requests{where})
+        return ratio(rps(requests{status=re"5.."}[window], by), rps(requests[window], by), 0)
       end,
     },
     latency_pXX_seconds = {

@@ -51,18 +51,14 @@ return {
     latency_pXX_seconds = {
       labels = {service = "service", route = "route"},
       value = function(where, window, by)
-        return coalesce(
-          pXX(kong_request_latency_ms{where}[window], by),
-          pXX(kong_latency{where, type="request"}[window], by)) / 1000
+        return pXX(fallback(kong_request_latency_ms{where}, kong_latency{where, type="request"})[window], by) / 1000
       end,
     },
     upstream_latency_p95_seconds = {
       labels = {service = "service", route = "route"},
       note = "until the first byte of the service's response",
       value = function(where, window, by)
-        return coalesce(
-          p95(kong_upstream_latency_ms{where}[window], by),
-          p95(kong_latency{where, type="upstream"}[window], by)) / 1000
+        return p95(fallback(kong_upstream_latency_ms{where}, kong_latency{where, type="upstream"})[window], by) / 1000
       end,
     },
     active_connections = {

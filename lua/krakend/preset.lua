@@ -45,18 +45,14 @@ return {
     latency_pXX_seconds = {
       labels = {route = "http_route"},
       value = function(where, window, by)
-        return coalesce(
-          pXX(http_server_request_duration_seconds{where}[window], by),
-          pXX(http_server_duration{where}[window], by))
+        return pXX(fallback(http_server_request_duration_seconds{where}, http_server_duration{where})[window], by)
       end,
     },
     upstream_latency_p95_seconds = {
       labels = {route = "krakend_endpoint_route", upstream = "server_address"},
       note = "of each request to a backend, until its headers; upstream is the host as it is configured, without port",
       value = function(where, window, by)
-        return coalesce(
-          p95(http_client_request_duration_seconds{where}[window], by),
-          p95(http_client_duration{where}[window], by))
+        return p95(fallback(http_client_request_duration_seconds{where}, http_client_duration{where})[window], by)
       end,
     },
   },

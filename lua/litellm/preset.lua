@@ -6,7 +6,8 @@
 --  * Scrapes that were refused for want of a key count as requests to the route /metrics.
 --  * requested_model is the name that the client asked for, model the one of the provider. Spend is
 --    counted by the latter only.
---  * total_tokens is the sum of input_tokens and output_tokens beside its parts.
+--  * total_tokens is the sum of input_tokens and output_tokens beside its parts, and has no requested_model in
+--    older versions: of these the parts are read.
 --  * latency_per_output_token is the whole time, or of streams the time until the first token, divided
 --    by the number of tokens: it is not what it is called.
 --  * in_flight_requests are those of all routes: probes, the dashboard, and the scrape itself, so that it
@@ -19,7 +20,7 @@ return {
   name = "litellm",
   title = "LiteLLM Proxy",
   versions = {"1.72", "1.95"},
-  older = "1.72: input_tokens_total, output_tokens_total and total_tokens_total",
+  older = "1.72: input_tokens_total and output_tokens_total",
   facts = {
     "https://github.com/BerriAI/litellm/blob/main/litellm/integrations/prometheus.py",
     "https://github.com/BerriAI/litellm/blob/main/litellm/types/integrations/prometheus.py",
@@ -87,11 +88,12 @@ return {
     },
     tokens_per_second = {
       labels = {model = "requested_model", consumer = "team_alias"},
-      note = "the sum of prompt and completion, when a request ends; older versions cannot select it by model",
+      note = "the sum of prompt and completion, when a request ends",
       value = function(where, window, by)
         return total(
           rps(litellm_total_tokens_metric_total{where}[window], by),
-          rps(litellm_total_tokens_total{where}[window], by))
+          rps(litellm_input_tokens_total{where}[window], by),
+          rps(litellm_output_tokens_total{where}[window], by))
       end,
     },
     time_to_first_token_p95_seconds = {

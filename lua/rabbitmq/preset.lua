@@ -36,18 +36,14 @@ return {
       labels = {queue = "queue", service = "vhost"},
       note = "messages that a consumer has and has not acknowledged; service is the virtual host",
       value = function(where, window, by)
-        return coalesce(
-          sum(rabbitmq_detailed_queue_messages_unacked{where}, by),
-          sum(rabbitmq_queue_messages_unacked{where}, by))
+        return sum(fallback(rabbitmq_detailed_queue_messages_unacked{where}, rabbitmq_queue_messages_unacked{where}), by)
       end,
     },
     queue_depth = {
       labels = {queue = "queue", service = "vhost"},
       note = "messages that no consumer has; service is the virtual host",
       value = function(where, window, by)
-        return coalesce(
-          sum(rabbitmq_detailed_queue_messages_ready{where}, by),
-          sum(rabbitmq_queue_messages_ready{where}, by))
+        return sum(fallback(rabbitmq_detailed_queue_messages_ready{where}, rabbitmq_queue_messages_ready{where}), by)
       end,
     },
   },

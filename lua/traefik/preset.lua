@@ -4,7 +4,7 @@
 --  * Entry points, routers and services count the same request: one of them is read. Routers are, where
 --    they are shown, because a request that is tried again counts twice at its service, and one that a
 --    middleware refuses does not count there at all. One target shows them at once, so that they must not
---    be added up: while addRoutersLabels is turned on pod by pod, only those that show routers count.
+--    be added up: while addRoutersLabels is turned on pod by pod, each pod counts with what it shows.
 --  * The default histogram has the 4 buckets 0.1, 0.3, 1.2 and 5 s: percentiles are coarse, and 5 s at most.
 --  * open_connections are connections in Traefik 3, and requests in flight in Traefik 2.
 --  * Series of a removed service or router vanish.
@@ -28,27 +28,23 @@ return {
       labels = {service = "service", route = "router"},
       note = "by route with addRoutersLabels; without it, requests that are tried again count twice, and those that a middleware answers do not count",
       value = function(where, window, by)
-        return coalesce(
-          rps(traefik_router_requests_total{where}[window], by),
-          rps(traefik_service_requests_total{where}[window], by))
+        return rps(fallback(traefik_router_requests_total{where}, traefik_service_requests_total{where})[window], by)
       end,
     },
     error_ratio = {
       labels = {service = "service", route = "router"},
       note = "codes 5xx; 0 without requests; by route with addRoutersLabels",
       value = function(where, window, by)
-        return coalesce(
-          ratio(rps(traefik_router_requests_total{where, code=re"5.."}[window], by), rps(traefik_router_requests_total{where}[window], by), 0),
-          ratio(rps(traefik_service_requests_total{where, code=re"5.."}[window], by), rps(traefik_service_requests_total{where}[window], by), 0))
+        local requests = fallback(traefik_router_requests_total{where}, traefik_service_requests_total{where})
+        return ratio(rps(requests{code=re"5.."}[window], by), rps(requests[window], by), 0)
       end,
     },
     latency_pXX_seconds = {
       labels = {service = "service", route = "router"},
       note = "the default buckets end at 5 s and are few; by route with addRoutersLabels",
       value = function(where, window, by)
-        return coalesce(
-          pXX(traefik_router_request_duration_seconds{where}[window], by, {inflight = traefik_service_open_connections{where}}),
-          pXX(traefik_service_request_duration_seconds{where}[window], by, {inflight = traefik_service_open_connections{where}}))
+        return pXX(fallback(traefik_router_request_duration_seconds{where}, traefik_service_request_duration_seconds{where})[window], by,
+          {inflight = traefik_service_open_connections{where}})
       end,
     },
     upstream_latency_p95_seconds = {

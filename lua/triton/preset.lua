@@ -83,7 +83,7 @@ return {
       labels = {model = "model"},
       note = "the sum of both parts, of the backends TensorRT-LLM and vLLM",
       value = function(where, window, by)
-        return metric.prompt_tokens_per_second(where, window, by) + metric.completion_tokens_per_second(where, window, by)
+        return total(metric.prompt_tokens_per_second(where, window, by), metric.completion_tokens_per_second(where, window, by))
       end,
     },
     time_to_first_token_p95_seconds = {

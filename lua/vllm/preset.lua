@@ -3,7 +3,7 @@
 -- Traps:
 --  * With data parallelism each engine of a server has series of its own, told apart by engine.
 --  * kv_cache_usage_perc is a share, 0 to 1, in spite of its name. Some versions show the same
---    number by its older name, too: adding both up counts twice.
+--    number by its older name, too: of each server one of them is read.
 --  * iteration_tokens_total is a histogram of tokens per step, and no counter of tokens.
 --  * request_success_total counts requests that a client has broken off (finished_reason abort) and,
 --    in newer versions, those that failed (error).
@@ -51,13 +51,8 @@ return {
       labels = {model = "model_name"},
       note = "from the arrival to the last token; of requests that have ended",
       value = function(where, window, by)
-        return coalesce(
-          pXX(vllm:e2e_request_latency_seconds{where}[window], by,
-            {inflight = vllm:num_requests_running{where} + vllm:num_requests_waiting{where}}),
-          pXX(ray_vllm_e2e_request_latency_seconds{where}[window], by,
-            {inflight = ray_vllm_num_requests_running{where} + ray_vllm_num_requests_waiting{where}}),
-          pXX(ray_vllm:e2e_request_latency_seconds{where}[window], by,
-            {inflight = ray_vllm:num_requests_running{where} + ray_vllm:num_requests_waiting{where}}))
+        return pXX(fallback(vllm:e2e_request_latency_seconds{where}, ray_vllm_e2e_request_latency_seconds{where}, ray_vllm:e2e_request_latency_seconds{where})[window], by,
+          {inflight = metric.in_flight_requests(where, window, by)})
       end,
     },
     in_flight_requests = {
@@ -100,36 +95,24 @@ return {
       labels = {model = "model_name"},
       note = "the sum of prompt and completion",
       value = function(where, window, by)
-        return metric.prompt_tokens_per_second(where, window, by) + metric.completion_tokens_per_second(where, window, by)
+        return total(metric.prompt_tokens_per_second(where, window, by), metric.completion_tokens_per_second(where, window, by))
       end,
     },
     time_to_first_token_p95_seconds = {
       labels = {model = "model_name"},
       value = function(where, window, by)
-        return coalesce(
-          p95(vllm:time_to_first_token_seconds{where}[window], by,
-            {inflight = vllm:num_requests_running{where} + vllm:num_requests_waiting{where}}),
-          p95(ray_vllm_time_to_first_token_seconds{where}[window], by,
-            {inflight = ray_vllm_num_requests_running{where} + ray_vllm_num_requests_waiting{where}}),
-          p95(ray_vllm:time_to_first_token_seconds{where}[window], by,
-            {inflight = ray_vllm:num_requests_running{where} + ray_vllm:num_requests_waiting{where}}))
+        return p95(fallback(vllm:time_to_first_token_seconds{where}, ray_vllm_time_to_first_token_seconds{where}, ray_vllm:time_to_first_token_seconds{where})[window], by,
+          {inflight = metric.in_flight_requests(where, window, by)})
       end,
     },
     time_per_output_token_p95_seconds = {
       labels = {model = "model_name"},
       note = "from one token to the next, of all tokens",
       value = function(where, window, by)
-        return coalesce(
-          p95(vllm:inter_token_latency_seconds{where}[window], by,
-            {inflight = vllm:num_requests_running{where} + vllm:num_requests_waiting{where}}),
-          p95(vllm:time_per_output_token_seconds{where}[window], by,
-            {inflight = vllm:num_requests_running{where} + vllm:num_requests_waiting{where}}),
-          p95(ray_vllm_inter_token_latency_seconds{where}[window], by,
-            {inflight = ray_vllm_num_requests_running{where} + ray_vllm_num_requests_waiting{where}}),
-          p95(ray_vllm_time_per_output_token_seconds{where}[window], by,
-            {inflight = ray_vllm_num_requests_running{where} + ray_vllm_num_requests_waiting{where}}),
-          p95(ray_vllm:time_per_output_token_seconds{where}[window], by,
-            {inflight = ray_vllm:num_requests_running{where} + ray_vllm:num_requests_waiting{where}}))
+        local seconds = fallback(
+          vllm:inter_token_latency_seconds{where}, vllm:time_per_output_token_seconds{where},
+          ray_vllm_inter_token_latency_seconds{where}, ray_vllm_time_per_output_token_seconds{where}, ray_vllm:time_per_output_token_seconds{where})
+        return p95(seconds[window], by, {inflight = metric.in_flight_requests(where, window, by)})
       end,
     },
     running_requests = {
@@ -154,12 +137,9 @@ return {
       labels = {model = "model_name"},
       note = "the average of all engines",
       value = function(where, window, by)
-        return coalesce(
-          avg(vllm:kv_cache_usage_perc{where}, by),
-          avg(vllm:gpu_cache_usage_perc{where}, by),
-          avg(ray_vllm_kv_cache_usage_perc{where}, by),
-          avg(ray_vllm_gpu_cache_usage_perc{where}, by),
-          avg(ray_vllm:gpu_cache_usage_perc{where}, by))
+        return avg(fallback(
+          vllm:kv_cache_usage_perc{where}, vllm:gpu_cache_usage_perc{where},
+          ray_vllm_kv_cache_usage_perc{where}, ray_vllm_gpu_cache_usage_perc{where}, ray_vllm:gpu_cache_usage_perc{where}), by)
       end,
     },
   },

@@ -20,7 +20,7 @@ import (
 const retryAfter = 5 * time.Second
 
 // A Cluster follows the GatewaySources and GatewayMetrics of a cluster. All
-// fields but Check, Presets and Logger are required.
+// fields but Check, Presets, Again and Logger are required.
 //
 // The objects are followed as the API server stores them and decoded here, one by
 // one, as strictly as files: an object that cannot be decoded costs itself alone.
@@ -33,6 +33,9 @@ type Cluster struct {
 	Check Check
 	// Presets know the gateways that sources name; nil for none.
 	Presets Presets
+	// Again tells that what Presets and Check know has changed, so that all objects
+	// are decoded and checked again; nil for never.
+	Again <-chan struct{}
 	// AllowStatic lets sources list URLs.
 	AllowStatic bool
 	// OnChange is called with each new configuration, one call at a time. It is
@@ -86,6 +89,8 @@ func (c *Cluster) Run(ctx context.Context) error {
 			return nil
 		case <-f.changed:
 			timer.Reset(rest.wait(c.Clock.Now()))
+		case <-c.Again:
+			f.again()
 		case <-timer.C():
 			rest = debounce{quiet: c.Quiet}
 			if snapshot, findings, changed := f.next(); changed {

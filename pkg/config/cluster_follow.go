@@ -39,13 +39,31 @@ func (f *follower) put(shown any) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	if o := f.objects[key]; o != nil && o.uid == u.GetUID() && o.generation == u.GetGeneration() {
+		o.shown = u
 		return // only the status or metadata differ
 	}
+	f.decode(key, u)
+	f.signal()
+}
+
+// decode takes in an object. The caller holds f.mutex.
+func (f *follower) decode(key string, u *unstructured.Unstructured) {
 	o := f.decoder.object(u)
 	if f.started {
 		o.lastGood = nil // memory knows better
 	}
 	f.objects[key] = o
+}
+
+// again decodes and checks all objects again, as what they may name has changed.
+func (f *follower) again() {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	for key, o := range f.objects {
+		f.decode(key, o.shown)
+	}
+	f.check.found = nil
+	f.last.fingerprint = fingerprint{}
 	f.signal()
 }
 

@@ -16,8 +16,7 @@ import (
 )
 
 // A clusterObject is an object of the cluster, decoded as far as it can be.
-// What it was decoded from belongs to a cache: only lastGood is shared with it,
-// and is read only.
+// What it was decoded from belongs to a cache: shown and lastGood are read only.
 type clusterObject struct {
 	kind, name string // name is Object's
 	uid        types.UID
@@ -28,6 +27,8 @@ type clusterObject struct {
 	metric   *Metric   // of a GatewayMetric, nil where it is broken
 	findings []Finding // what is wrong with it
 	lastGood any       // status.lastGoodSpec, if any; nil after the first snapshot
+
+	shown *unstructured.Unstructured // what it was decoded from
 }
 
 // A decoder knows what objects of the cluster may name.
@@ -39,6 +40,7 @@ type decoder struct {
 // object decodes and validates an object.
 func (d decoder) object(u *unstructured.Unstructured) *clusterObject {
 	o := &clusterObject{
+		shown:      u,
 		kind:       u.GetKind(),
 		name:       objectName(u.GetKind(), u.GetNamespace(), u.GetName()),
 		uid:        u.GetUID(),

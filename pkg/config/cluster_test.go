@@ -609,3 +609,30 @@ func TestClusterGap(t *testing.T) {
 		t.Errorf("got %s %v", clusterSummary(snapshot), findings)
 	}
 }
+
+// TestClusterAgain: what objects may name has changed, and they have not.
+func TestClusterAgain(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(_ *testing.T, r *rig) {
+		again := make(chan struct{})
+		r.cluster.Again = again
+		refused := false
+		r.cluster.Check = func(m *Metric, sources []*Source) []Finding {
+			if refused {
+				return []Finding{m.LuaFinding(0, 0, "its preset is broken", "correct it")}
+			}
+			return nil
+		}
+		r.start(kong(1), metricObject("load", 1, 1, "load_name", "v1"))
+		r.expect(1, change{"kong @1\nload /load_name v1 @1", ""})
+		refused = true
+		again <- struct{}{}
+		r.settle()
+		r.expect(2, change{"kong @1\nload /load_name v1 @1",
+			"[CompileError] GatewayMetric/shop/load: spec.lua: its preset is broken; correct it (the last good version stays in use)\n"})
+		refused = false
+		again <- struct{}{}
+		r.settle()
+		r.expect(3, change{"kong @1\nload /load_name v1 @1", ""})
+	})
+}

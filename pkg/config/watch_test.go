@@ -183,8 +183,8 @@ func TestReloadTellsOnce(t *testing.T) {
 	}}}
 	f := func(want ...string) {
 		t.Helper()
-		r.run()
-		r.run()
+		r.run(false)
+		r.run(false)
 		if got := strings.Join(calls, "\n"); got != strings.Join(want, "\n") {
 			t.Errorf("got %q, want %q", got, want)
 		}
@@ -200,4 +200,38 @@ func TestReloadTellsOnce(t *testing.T) {
 	write(t, filepath.Join(dir, "a.yaml"), kongYAML)
 	f(kong) // the failure is over
 	f()
+}
+
+// TestWatchAgain: what objects may name has changed, and no file has.
+func TestWatchAgain(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a.yaml"), kongYAML)
+	write(t, filepath.Join(dir, "b.yaml"), metricYAML("load", "load", "v1"))
+	last, findings, err := Load(dir, nil, refuseBad)
+	if err != nil || len(findings) > 0 {
+		t.Fatalf("%v\n%s", err, printed(findings))
+	}
+	again, changes := make(chan struct{}, 1), make(chan change, 10)
+	w := &Watcher{
+		Dir: dir, Again: again, Quiet: time.Millisecond, Poll: time.Hour, Clock: clock.RealClock{},
+		Check: func(m *Metric, _ []*Source) []Finding {
+			return []Finding{m.LuaFinding(0, 0, "its preset is broken", "correct it")}
+		},
+		OnChange: func(s *Snapshot, findings []Finding) {
+			changes <- change{summary(s), strings.ReplaceAll(printed(findings), dir, "DIR")}
+		},
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- w.Run(ctx, last) }()
+	again <- struct{}{}
+	until(t, changes, change{
+		"kong http://kong:8100/metrics\nload load v1",
+		"DIR/b.yaml:6:8: spec.lua: its preset is broken; correct it (the last good version stays in use)\n",
+	})
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("Run: %v", err)
+	}
 }

@@ -70,7 +70,7 @@ type Engine struct {
 	discover func(*v1alpha1.GatewaySource) (discover.Discoverer, error)
 	podOf    func(namespace, address string) (pod string, ok bool)
 	secrets  Secrets
-	presets  *preset.Set
+	presets  atomic.Pointer[preset.Set]
 
 	// evaluating bounds the evaluations that run at once.
 	evaluating chan struct{}
@@ -105,7 +105,7 @@ func New(o Options) *Engine {
 	if o.Discover == nil {
 		o.Discover = discoverStatic
 	}
-	return &Engine{
+	e := &Engine{
 		board:      o.Board,
 		clock:      o.Clock,
 		limits:     o.Limits,
@@ -114,7 +114,6 @@ func New(o Options) *Engine {
 		discover:   o.Discover,
 		podOf:      o.PodOf,
 		secrets:    o.Secrets,
-		presets:    o.Presets,
 		evaluating: make(chan struct{}, runtime.GOMAXPROCS(0)),
 		sources:    map[metric.Key]*source{},
 		programs:   map[metric.Key]*program{},
@@ -123,6 +122,8 @@ func New(o Options) *Engine {
 
 		interpreters: map[interpreterOf]*script.Interpreter{},
 	}
+	e.presets.Store(o.Presets)
+	return e
 }
 
 // Run runs the loops until ctx is done, and returns when all have ended.
@@ -227,7 +228,9 @@ func (e *Engine) source(src *v1alpha1.GatewaySource) (*source, error) {
 	key := metric.Key{Namespace: src.Namespace, Name: src.Name}
 	s := e.sources[key]
 	if s != nil && reflect.DeepEqual(s.object.Spec, src.Spec) {
-		return s, nil
+		if of := e.presets.Load().Get(src.Spec.Preset); of == nil || of == s.settings.preset {
+			return s, nil
+		}
 	}
 	settings, err := e.newSettings(src)
 	if err != nil {
@@ -261,7 +264,7 @@ func (e *Engine) program(m *v1alpha1.GatewayMetric, c compilation) (*program, er
 		return e.keep(old), c.err
 	}
 	p := newProgram(e, m, c.script, sources, parts)
-	p.gateway = c.gateway
+	p.gateway, p.modules = c.gateway, c.modules
 	if old != nil {
 		p.inherit(old)
 	}
@@ -272,17 +275,18 @@ func (e *Engine) program(m *v1alpha1.GatewayMetric, c compilation) (*program, er
 type compilation struct {
 	script  *script.Program
 	gateway string // the preset that its sources name
+	modules map[string]*script.Module
 	err     error
 }
 
 // compile compiles the metrics that are new or changed, or whose sources name
-// another preset. The caller holds e.applying and not e.mu.
+// another preset, or whose presets are others now. The caller holds e.applying and not e.mu.
 func (e *Engine) compile(sources []*v1alpha1.GatewaySource, metrics []*v1alpha1.GatewayMetric) map[*v1alpha1.GatewayMetric]compilation {
 	compiled := map[*v1alpha1.GatewayMetric]compilation{}
 	named := presetsOf(sources)
 	for _, m := range metrics {
 		old, gateway := e.programs[metric.Key{Namespace: m.Namespace, Name: m.Name}], named.of(m)
-		if old == nil || old.gateway != gateway || !reflect.DeepEqual(old.object.Spec, m.Spec) {
+		if old == nil || old.gateway != gateway || !old.uses(e.presets.Load().Modules()) || !reflect.DeepEqual(old.object.Spec, m.Spec) {
 			compiled[m] = e.compileOne(m, gateway)
 		}
 	}
@@ -290,12 +294,13 @@ func (e *Engine) compile(sources []*v1alpha1.GatewaySource, metrics []*v1alpha1.
 }
 
 func (e *Engine) compileOne(m *v1alpha1.GatewayMetric, gateway string) compilation {
-	o := script.Options{Name: m.Name, Limits: e.limits, Modules: e.presets.Modules(), Gateway: gateway}
+	modules := e.presets.Load().Modules()
+	o := script.Options{Name: m.Name, Limits: e.limits, Modules: modules, Gateway: gateway}
 	compiled, err := script.Compile(m.Spec.Expression(), o)
 	if err != nil {
 		return compilation{gateway: gateway, err: fmt.Errorf("%s: %w", expressionField(m), err)}
 	}
-	return compilation{script: compiled, gateway: gateway}
+	return compilation{script: compiled, gateway: gateway, modules: modules}
 }
 
 // keep returns a program that goes on though its object cannot be used: not

@@ -10,6 +10,7 @@ import (
 	"github.com/gaugeway/gaugeway/pkg/exposition"
 	"github.com/gaugeway/gaugeway/pkg/metric"
 	"github.com/gaugeway/gaugeway/pkg/preset"
+	"github.com/gaugeway/gaugeway/pkg/script"
 )
 
 // namedPresets are the presets that sources name.
@@ -34,6 +35,16 @@ func (n namedPresets) of(m *v1alpha1.GatewayMetric) string {
 		names = append(names, n[key])
 	}
 	return common(names)
+}
+
+// UsePresets makes these what sources and programs may name, from the next Apply
+// on. That compiles the programs anew that use a preset which is another now; what
+// does not compile goes on as it was.
+func (e *Engine) UsePresets(s *preset.Set) { e.presets.Store(s) }
+
+// uses reports whether the presets that the program uses are those of modules.
+func (p *program) uses(modules map[string]*script.Module) bool {
+	return !slices.ContainsFunc(p.script.Uses(), func(u script.Use) bool { return p.modules[u.Preset] != modules[u.Preset] })
 }
 
 // gatewayOf returns the preset that all sources name; empty for none. The caller
@@ -68,7 +79,7 @@ func (s *source) watch(p *poller, of *preset.Preset, o *exposition.Options) {
 	if of == nil {
 		return
 	}
-	sighting, want := s.engine.presets.NewSighting(), o.Want
+	sighting, want := s.engine.presets.Load().NewSighting(), o.Want
 	o.JSON = of.JSON
 	o.Want = func(lset labels.Labels) bool {
 		sighting.See(lset.Get(labels.MetricName))
@@ -127,6 +138,6 @@ func (p *program) explain(o *observation) {
 		o.notes = append(o.notes, s.doubts()...)
 	}
 	var missed []string
-	o.empty, missed = p.engine.presets.Unmatched(p.script, p.view.Empty())
+	o.empty, missed = p.engine.presets.Load().Unmatched(p.script, p.view.Empty())
 	o.notes = append(o.notes, missed...)
 }

@@ -40,7 +40,7 @@ func newPresetRig(t *testing.T) *rig {
 	if err != nil || len(findings) > 0 {
 		t.Fatalf("presets: %v %v", findings, err)
 	}
-	r.engine.presets = set
+	r.engine.UsePresets(set)
 	return r
 }
 
@@ -79,6 +79,54 @@ func TestSwitchingGatewaysChangesOneWord(t *testing.T) {
 	scrapes()
 	r.expect("rps", "Fresh {}=4")
 	r.expect("lua", "Fresh {}=8")
+}
+
+// TestPresetsThatChange: programs that use a preset are compiled with the one that
+// is in use now, and one that does not compile goes on.
+func TestPresetsThatChange(t *testing.T) {
+	t.Parallel()
+	r := newPresetRig(t)
+	g := newGateway(t)
+	src := r.source("gw", g.URL)
+	src.Spec.Preset = "red"
+	r.ofPreset("rps", v1alpha1.PresetMetric{Metric: "requests_per_second"}, "gw")
+	r.metric("up", v1alpha1.TypeTotal, "sum(red_up)", "gw")
+	r.apply()
+	total := 0
+	scrapes := func() {
+		for i := range 2 {
+			g.say("red_up 1\nred_requests_total{svc=\"a\"} %d\n", total+10*i)
+			r.tick("gw")
+		}
+		total += 20
+	}
+	scrapes()
+	r.expect("rps", "Fresh {}=2")
+	up := r.engine.programs[metric.Key{Namespace: "ns", Name: "up"}]
+	changed := func(from, to string) {
+		t.Helper()
+		set, findings, err := preset.LoadSet(fstest.MapFS{
+			"red/preset.lua": {Data: []byte(strings.ReplaceAll(testPreset("red"), from, to))},
+		}, "")
+		if err != nil || len(findings) > 0 {
+			t.Fatalf("presets: %v %v", findings, err)
+		}
+		r.engine.UsePresets(set)
+	}
+	changed("return coalesce", "return 10 * coalesce")
+	r.apply()
+	scrapes()
+	r.expect("rps", "Fresh {}=20")
+	if r.engine.programs[up.key] != up {
+		t.Error("a program that uses no preset was compiled anew")
+	}
+
+	r.engine.UsePresets(nil)
+	if err := r.engine.Apply(r.sources, r.metrics); err == nil {
+		t.Error("a metric of a preset that is gone is applied")
+	}
+	scrapes()
+	r.expect("rps", "Fresh {}=20")
 }
 
 // TestAWrongPresetSaysWhichGatewayItIs: of the endpoint that is another gateway,

@@ -30,10 +30,11 @@ type program struct {
 	script  *script.Program
 	sources []*source
 	parts   []window.Part
-	shared  *window.Selections  // of all programs that read the parts
-	runsIn  *script.Interpreter // nil where several sources would wait for each other
-	gone    atomic.Bool         // removed by Apply
-	gateway string              // the preset that its sources name
+	shared  *window.Selections        // of all programs that read the parts
+	runsIn  *script.Interpreter       // nil where several sources would wait for each other
+	gone    atomic.Bool               // removed by Apply
+	gateway string                    // the preset that its sources name
+	modules map[string]*script.Module // that it was compiled with
 
 	mu      sync.Mutex // one evaluation at a time: several sources may call
 	view    *window.View
@@ -115,7 +116,7 @@ func (p *program) drops(old *program) bool {
 func (p *program) inherit(old *program) {
 	old.mu.Lock()
 	defer old.mu.Unlock()
-	if p.object.Spec.Expression() != old.object.Spec.Expression() || p.gateway != old.gateway || p.restricted(old) || p.drops(old) {
+	if p.object.Spec.Expression() != old.object.Spec.Expression() || p.gateway != old.gateway || !old.uses(p.modules) || p.restricted(old) || p.drops(old) {
 		return
 	}
 	p.memory, p.since, p.last = old.memory, old.since, old.last

@@ -79,7 +79,7 @@ func (e *Engine) newSettings(src *v1alpha1.GatewaySource) (settings, error) {
 		interval:   spec.Interval.Duration,
 		timeout:    spec.ScrapeTimeout.Duration,
 		format:     exposition.Format(spec.Format),
-		preset:     e.presets.Get(spec.Preset),
+		preset:     e.presets.Load().Get(spec.Preset),
 		discoverer: targets,
 		scraper:    scraper,
 		materials:  refs.materials,

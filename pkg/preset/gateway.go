@@ -69,8 +69,8 @@ type Preset struct {
 type Metric struct {
 	vocabulary.Metric
 	// Labels are those of the vocabulary that it can be selected and grouped by,
-	// each with the gateway's own label.
-	Labels map[string]string
+	// each with the gateway's own label, and what older versions call it.
+	Labels map[string][]string
 	// Note is what a reader should know; it may be empty.
 	Note string
 	// Written is its name in preset.lua: latency_pXX_seconds stands for four.
@@ -104,6 +104,8 @@ const (
 	cureStrings = `write a list of strings, such as {"3.4", "3.9"}`
 	cureMetrics = `write name = { labels = {service = "..."}, value = function(where, window, by) return ... end }`
 	cureLabels  = `write labels = {service = "the gateway's label"}`
+
+	cureOlderLabels = `write labels = {service = {"the gateway's label", "what an older version calls it"}}`
 )
 
 // presetFields are the fields of preset.lua.
@@ -232,7 +234,7 @@ func written() []string {
 
 // metric reads what is said of one metric. Its function is package script's
 // business.
-func (m constant) metric() (labels map[string]string, note string) {
+func (m constant) metric() (labels map[string][]string, note string) {
 	for _, f := range m.members(cureMetrics) {
 		switch f.name {
 		case "labels":
@@ -248,8 +250,8 @@ func (m constant) metric() (labels map[string]string, note string) {
 }
 
 // labels reads how labels of the vocabulary are called by the gateway.
-func (m constant) labels() map[string]string {
-	out := map[string]string{}
+func (m constant) labels() map[string][]string {
+	out := map[string][]string{}
 	var known []string
 	for _, l := range vocabulary.Labels() {
 		known = append(known, l.Name)
@@ -260,13 +262,23 @@ func (m constant) labels() map[string]string {
 			f.add("the labels of the target need no mapping", "remove it: every metric has them")
 		case !slices.Contains(known, f.name):
 			f.unknown(known)
-		case !f.isTable():
-			out[f.name] = f.text(cureLabels)
+		case f.isTable() && len(f.List) > 0:
+			for _, older := range f.elements(cureOlderLabels) {
+				out[f.name] = append(out[f.name], older.label())
+			}
 		default:
-			out[f.name] = f.extract()
+			out[f.name] = []string{f.label()}
 		}
 	}
 	return out
+}
+
+// label reads the gateway's name of a label.
+func (m constant) label() string {
+	if m.isTable() {
+		return m.extract()
+	}
+	return m.text(cureLabels)
 }
 
 // extract reads {label = "...", before = "...", after = "..."}.

@@ -3,6 +3,7 @@ package preset
 import (
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -104,7 +105,11 @@ func (p *Preset) check(root constant, folder string, given map[string]bool) {
 	case !presetName.MatchString(p.Name):
 		root.member("name").add(fmt.Sprintf("%q is no name of a preset", p.Name), "write lower case letters, digits and _, beginning with a letter")
 	case p.Name != folder:
-		root.member("name").add(fmt.Sprintf("the folder is called %q", folder), "call both the same")
+		message := fmt.Sprintf("the folder is called %q", folder)
+		if file := filepath.Base(p.File); file != presetFileName {
+			message = fmt.Sprintf("the file is called %q", file)
+		}
+		root.member("name").add(message, "call both the same")
 	}
 	if p.MinimumWindow > p.Window {
 		root.member("minimum_window").add(fmt.Sprintf("longer than the default window of %s", model.Duration(p.Window)), "write window = and a longer one")

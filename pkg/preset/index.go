@@ -19,16 +19,19 @@ const IndexFile = "index.json"
 
 // An indexed preset is what the index says of it.
 type indexed struct {
+	Title     string   `json:"title"`
+	Versions  []string `json:"versions"`
+	Metrics   int      `json:"metrics"` // how many
 	Signature []string `json:"signature"`
 	Embeds    []string `json:"embeds,omitempty"`
 }
 
-// Index returns the text of the index of all presets, in JSON: by which names
-// gateways are known, and which are part of others.
+// Index returns the text of the index of all presets, in JSON: what a list of them
+// shows, by which names gateways are known, and which are part of others.
 func (s *Set) Index() (string, error) {
 	index := map[string]indexed{}
 	for name, e := range s.entries {
-		index[name] = indexed{Signature: e.signature, Embeds: e.embeds}
+		index[name] = indexed{Title: e.Title, Versions: e.Versions, Metrics: e.Metrics, Signature: e.signature, Embeds: e.embeds}
 	}
 	text, err := json.MarshalIndent(index, "", "  ")
 	if err != nil {
@@ -53,7 +56,10 @@ func OpenSet(embedded fs.FS, dir string) (*Set, []config.Finding, error) {
 	s := newSet()
 	for name, known := range index {
 		get := sync.OnceValues(func() (*Preset, error) { return s.readEmbedded(embedded, name) })
-		s.entries[name] = entry{signature: known.Signature, embeds: known.Embeds, get: get}
+		s.entries[name] = entry{
+			Summary:   Summary{Name: name, Title: known.Title, Versions: known.Versions, Metrics: known.Metrics},
+			signature: known.Signature, embeds: known.Embeds, get: get,
+		}
 		s.modules[name] = script.ModuleOnDemand(name, func() (*script.Module, error) {
 			p, err := get()
 			if err != nil {
@@ -67,11 +73,7 @@ func OpenSet(embedded fs.FS, dir string) (*Set, []config.Finding, error) {
 
 // readEmbedded reads a preset that is part of the program.
 func (s *Set) readEmbedded(embedded fs.FS, name string) (*Preset, error) {
-	info, err := fs.Stat(embedded, path.Join(name, presetFileName))
-	if err != nil {
-		return nil, withoutPath(err)
-	}
-	p, findings := s.read(embedded, name, filepath.Join("lua", name, presetFileName), info)
+	p, findings := s.read(embedded, presetPath{name, path.Join(name, presetFileName)}, filepath.Join("lua", name, presetFileName))
 	if len(findings) > 0 {
 		return nil, errors.New(findings[0].String())
 	}

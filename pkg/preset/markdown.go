@@ -109,7 +109,7 @@ func (p *Preset) offers(b *strings.Builder) {
 	for _, m := range p.Metrics {
 		var labels []string
 		for _, l := range m.LabelNames() {
-			labels = append(labels, fmt.Sprintf("`%s` (`%s`)", l, m.Labels[l]))
+			labels = append(labels, fmt.Sprintf("`%s` (`%s`)", l, strings.Join(m.Labels[l], "` or `")))
 		}
 		var series []string
 		if of, ok := p.Module.Metric(m.Name); ok {

@@ -422,9 +422,10 @@ const maxOffset = 366 * 24 * 3600 * 1000
 // inferPercentile is p50 and its kin: what is in flight is read, too.
 func inferPercentile(c *checker, x *application) []value {
 	v := value{}
-	grouped := false
+	grouped, options := false, false
 	for i := 1; i < len(x.args.values); i++ {
 		k := x.args.values[i].kinds
+		options = options || k.has(isTable)
 		if k.has(isGrouping) {
 			grouped = true
 			if k.has(isNil) {
@@ -434,6 +435,9 @@ func inferPercentile(c *checker, x *application) []value {
 		if k.has(isTable) {
 			c.percentileOptions(x, i)
 		}
+	}
+	if p := (Percentile{Name: x.builtin.name, Line: x.at.Line, Column: x.at.Column}); c.final && !options && !slices.Contains(c.blind, p) {
+		c.blind = append(c.blind, p)
 	}
 	if grouped {
 		v.kinds |= isVector

@@ -41,7 +41,9 @@ type checker struct {
 	stores    bool
 	reads     readings
 	relabels  map[syntax.Expr]*relabel // of selectors in uses of modules
+	exclusive map[syntax.Expr]bool     // calls of fallback whose parts exclude each other
 	mapsPods  bool                     // a use maps addresses to pods
+	blind     []Percentile             // that are not told what is in flight
 }
 
 // returned is what a function may return.

@@ -44,6 +44,9 @@ func Compile(source string, o Options) (*Program, error) {
 		return nil, err
 	}
 	p.uses, p.whole = x.uses, x.whole
+	p.blind = slices.DeleteFunc(c.blind, func(b Percentile) bool {
+		return slices.ContainsFunc(x.uses, func(u Use) bool { return u.Line == b.Line && u.Column == b.Column })
+	})
 	return p, nil
 }
 

@@ -1,10 +1,7 @@
 package script
 
 import (
-	"regexp"
 	"slices"
-
-	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/gaugeway/gaugeway/pkg/metric"
 	"github.com/gaugeway/gaugeway/pkg/promath"
@@ -17,10 +14,12 @@ type grouping = promath.Grouping
 // An expansion is the copying of a function's expression for one use.
 type expansion struct {
 	*expander
-	f       *moduleFunction
-	use     *use
-	where   []syntax.Field // the matchers of the use, in the gateway's labels
-	relabel *relabel       // what the grouping asks for; nil for nothing
+	f   *moduleFunction
+	use *use
+	// where are the matchers of the use in the gateway's labels, in all ways in which
+	// its versions call them.
+	where   [][]syntax.Field
+	relabel *relabel // what the grouping asks for; nil for nothing
 	copier  syntax.Copier
 }
 
@@ -64,7 +63,7 @@ func (n *expansion) mapLabels() bool {
 	if !ok {
 		return false
 	}
-	n.where = n.matchers()
+	n.where = n.labelings()
 	n.relabel = newRelabel(n.f, n.use.by)
 	if n.relabel != nil && n.relabel.pods {
 		n.c.mapsPods = true
@@ -164,11 +163,10 @@ func (n *expansion) call(e *syntax.Call) syntax.Expr {
 	if n.f.isParameter(e.Func, n.f.by) {
 		return n.grouping(at, e.Args)
 	}
-	out := &syntax.Call{Pos: at, Func: n.copier.Copy(e.Func), Style: e.Style}
 	if t, ok := matcherTable(e); ok && slices.ContainsFunc(t.Fields, n.isWhere) {
-		out.Args = []syntax.Expr{n.matched(t)}
-		return out
+		return n.selected(e, t)
 	}
+	out := &syntax.Call{Pos: at, Func: n.copier.Copy(e.Func), Style: e.Style}
 	for _, arg := range e.Args {
 		if n.use.by == nil && n.f.isParameter(arg, n.f.by) {
 			continue // an optional argument that is not given
@@ -185,8 +183,26 @@ func (n *expansion) isWhere(f syntax.Field) bool {
 	return f.Key == nil && n.f.isParameter(f.Value, n.f.where)
 }
 
+// selected is a selector with the matchers of the use, or all ways to select it.
+func (n *expansion) selected(e *syntax.Call, t *syntax.Table) syntax.Expr {
+	at := n.at(e.Pos)
+	var ways []syntax.Expr
+	for _, where := range n.where {
+		ways = append(ways, &syntax.Call{Pos: at, Func: n.copier.Copy(e.Func), Style: e.Style, Args: []syntax.Expr{n.matched(t, where)}})
+	}
+	if len(ways) == 1 {
+		return ways[0]
+	}
+	out := &syntax.Call{Pos: at, Func: &syntax.Name{Pos: at, Text: "fallback"}, Style: '(', Args: ways}
+	if n.c.exclusive == nil {
+		n.c.exclusive = map[syntax.Expr]bool{}
+	}
+	n.c.exclusive[out] = true
+	return out
+}
+
 // matched is the matchers of a selector with those of the use among them.
-func (n *expansion) matched(t *syntax.Table) *syntax.Table {
+func (n *expansion) matched(t *syntax.Table, where []syntax.Field) *syntax.Table {
 	out := &syntax.Table{Pos: n.at(t.Pos)}
 	for _, f := range t.Fields {
 		if n.isWhere(f) {
@@ -198,7 +214,7 @@ func (n *expansion) matched(t *syntax.Table) *syntax.Table {
 		}
 		out.Fields = append(out.Fields, field)
 	}
-	for _, f := range n.where {
+	for _, f := range where {
 		label := f.Key.(*syntax.String).Value
 		i := slices.IndexFunc(out.Fields, func(own syntax.Field) bool {
 			name, ok := fieldName(own)
@@ -263,123 +279,4 @@ func (n *expansion) other(e *syntax.Call, name string) syntax.Expr {
 		return wrong("the grouping of metric.%s is neither by nor nil", name)
 	}
 	return n.expand(f, u)
-}
-
-// A usedMatcher is a matcher of a use, in the vocabulary's names.
-type usedMatcher struct {
-	*labels.Matcher
-	at syntax.Pos
-}
-
-// usedMatchers reads the matchers of a use.
-func (x *expander) usedMatchers(arg syntax.Expr, f *moduleFunction, u *use) {
-	t, ok := syntax.Strip(arg).(*syntax.Table)
-	if !ok {
-		x.errorf(syntax.Start(arg), "write "+u.name+"("+f.example()+")", "the matchers of %s are not written in place", u.name)
-		return
-	}
-	positions := map[string]syntax.Pos{}
-	for _, field := range t.Fields {
-		label := ""
-		if field.Key != nil {
-			label, _ = x.c.constantText(field.Key)
-		}
-		positions[label] = field.Pos
-		if label != "" && !f.selects(label) {
-			x.refuseLabel(field.Pos, label, f, u)
-		}
-		if !x.constantMatcher(field.Value) {
-			x.errorf(syntax.Start(field.Value), "write the value in place: "+u.name+f.example(), "a matcher of %s is not constant", u.name)
-		}
-	}
-	matchers, _ := x.c.staticMatchers(t)
-	for _, m := range matchers {
-		if f.labels[m.Name].extract != nil && m.Type == labels.MatchRegexp && m.Matches("") {
-			x.errorf(positions[m.Name], `write an expression that matches one letter at least, such as re".+"`, "the expression of %s matches what has no %s, too", u.name, m.Name)
-		}
-		u.matchers = append(u.matchers, usedMatcher{Matcher: m, at: positions[m.Name]})
-	}
-}
-
-func (x *expander) refuseLabel(at syntax.Pos, label string, f *moduleFunction, u *use) {
-	if label == vocabulary.UpstreamPod && f.groups(label) {
-		x.errorf(at, `group by it: by("`+label+`")`, "%s cannot be selected by %s", u.name, label)
-		return
-	}
-	x.errorf(at, f.labelCure(label, "selected"), "%s cannot be selected by %s", u.name, label)
-}
-
-// constantMatcher reports whether the value of a matcher, or each of a list, is
-// known without running.
-func (x *expander) constantMatcher(e syntax.Expr) bool {
-	t, ok := syntax.Strip(e).(*syntax.Table)
-	if !ok {
-		_, constant := x.c.staticPattern(e)
-		return constant
-	}
-	return !slices.ContainsFunc(t.Fields, func(f syntax.Field) bool {
-		_, constant := x.c.staticPattern(f.Value)
-		return !constant
-	})
-}
-
-// matchers returns the matchers of the use, in the gateway's labels.
-func (n *expansion) matchers() []syntax.Field {
-	var out []syntax.Field
-	for _, m := range n.use.matchers {
-		at := n.at(m.at)
-		mapping, ok := n.f.labels[m.Name]
-		if !ok {
-			mapping.label = m.Name
-		}
-		values := []syntax.Field{}
-		for _, p := range mapping.patterns(m.Matcher) {
-			values = append(values, syntax.Field{Pos: at, Value: p.expr(at)})
-		}
-		i := slices.IndexFunc(out, func(f syntax.Field) bool { return f.Key.(*syntax.String).Value == mapping.label })
-		if i < 0 {
-			out = append(out, syntax.Field{Pos: at, Key: &syntax.String{Pos: at, Value: mapping.label}, Value: &syntax.Table{Pos: at}})
-			i = len(out) - 1
-		}
-		list := out[i].Value.(*syntax.Table)
-		list.Fields = append(list.Fields, values...)
-	}
-	return out
-}
-
-// patterns returns the matchers of the gateway's label for one of the
-// vocabulary's.
-func (m labelMapping) patterns(v *labels.Matcher) []pattern {
-	if m.extract == nil {
-		return []pattern{{op: v.Type, text: v.Value}}
-	}
-	within := func(text string) string { return "(?:" + m.before + ")(?:" + text + ")(?:" + m.after + ")" }
-	text := v.Value
-	if v.Type == labels.MatchEqual || v.Type == labels.MatchNotEqual {
-		text = regexp.QuoteMeta(text)
-	}
-	const present = ".+"
-	equal := v.Type == labels.MatchEqual || v.Type == labels.MatchRegexp
-	switch {
-	case v.Value == "" && equal:
-		return []pattern{{op: labels.MatchNotRegexp, text: within(present)}}
-	case v.Value == "":
-		return []pattern{{op: labels.MatchRegexp, text: within(present)}}
-	case equal:
-		return []pattern{{op: labels.MatchRegexp, text: within(text)}}
-	case v.Matches(""): // what has none is other than the value
-		return []pattern{{op: labels.MatchNotRegexp, text: within(text)}}
-	}
-	return []pattern{{op: labels.MatchNotRegexp, text: within(text)}, {op: labels.MatchRegexp, text: within(present)}}
-}
-
-// expr is the pattern as it is written in programs.
-func (p pattern) expr(at syntax.Pos) syntax.Expr {
-	text := &syntax.String{Pos: at, Value: p.text}
-	words := map[labels.MatchType]string{labels.MatchNotEqual: "neq", labels.MatchRegexp: "re", labels.MatchNotRegexp: "nre"}
-	word, ok := words[p.op]
-	if !ok {
-		return text
-	}
-	return &syntax.Call{Pos: at, Func: &syntax.Name{Pos: at, Text: word}, Args: []syntax.Expr{text}, Style: '('}
 }

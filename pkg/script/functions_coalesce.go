@@ -4,7 +4,8 @@ func coalesceFunction() *builtin {
 	return &builtin{
 		name: "coalesce", family: familyShorthand,
 		doc: "The first of the values that has data: a number, or a vector with elements. Where none has, it is empty if one is a vector, " +
-			"else nil. So names of an older version are read where there are no newer ones; vor puts elements of two vectors together.",
+			"else nil. While there are both, targets that show the second only do not count: where it is two names of one thing, take fallback. " +
+			"vor puts elements of two vectors together.",
 		example: `coalesce(rps(http_requests_total["1m"]), rps(requests_total["1m"]))`,
 		params:  []param{{name: "v", kinds: aNumberOrVector, takesNil: true}, {name: "v", kinds: aNumberOrVector, variadic: true}},
 		usage:   "v: number or vector, [v, ...]", result: isNumber | isVector | isNil,

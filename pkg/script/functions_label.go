@@ -115,6 +115,7 @@ func selectorFunctions() []*builtin {
 			example: `max_over_time(metric"checkout-rps"["10m"])`,
 			params:  []param{required("name", aString)}, result: isSelector,
 		},
+		fallbackFunction(),
 	}
 }
 

@@ -11,7 +11,7 @@ func totalFunction() *builtin {
 		name: "total", family: familyShorthand,
 		doc: "The sum of the values that have data: of numbers, or of the elements that have the same labels, where an element without its like " +
 			"in the others stays. Where none has data, it is empty if one is a vector, else nil. So names of several versions add up while " +
-			"a gateway is being updated; where one target shows both names at once, take coalesce, or it counts twice.",
+			"a gateway is being updated; where one target shows both names at once, take fallback, or it counts twice.",
 		example: `total(rps(http_requests_total["1m"]), rps(requests_total["1m"]))`,
 		params:  []param{{name: "v", kinds: aNumberOrVector, takesNil: true}, {name: "v", kinds: aNumberOrVector, variadic: true}},
 		usage:   "v: number or vector, [v, ...]", result: isNumber | isVector | isNil,

@@ -135,7 +135,7 @@ func (m *machine) selection(s *selector) *node {
 	if memo == nil || s.history || !memo.open || memo.now != m.env.Now || memo.lookback != m.env.Lookback {
 		return nil
 	}
-	if s.relabel != nil && s.relabel.pods {
+	if s.mapsPods() {
 		return nil // the pods that an address may be are those of one namespace
 	}
 	if s.text == "" {

@@ -91,8 +91,8 @@ type moduleFunction struct {
 	name   string // with the percentile in the place of pXX
 	field  string // as it is written, for messages
 	info   ModuleMetric
-	labels map[string]labelMapping // by the vocabulary's name
-	shape  string                  // "p95" where the name had pXX
+	labels map[string][]labelMapping // by the vocabulary's name; newer versions' first
+	shape  string                    // "p95" where the name had pXX
 
 	where, window, by *syntax.Local
 	locals            map[*syntax.Local]syntax.Expr
@@ -347,7 +347,7 @@ func fieldTable(t *syntax.Table, name string) *syntax.Table {
 
 // metric reads a metric, or the four that a name with pXX stands for.
 func (r *moduleReader) metric(name string, at syntax.Pos, value *syntax.Function) {
-	f := moduleFunction{module: r.module, name: name, field: name, labels: map[string]labelMapping{}, info: ModuleMetric{Line: at.Line, Column: at.Column}}
+	f := moduleFunction{module: r.module, name: name, field: name, labels: map[string][]labelMapping{}, info: ModuleMetric{Line: at.Line, Column: at.Column}}
 	if !moduleName.MatchString(strings.ReplaceAll(name, vocabulary.Percentile, "")) {
 		r.errorf(at, "use lower-case letters, digits and _", "%q is no name of a metric", name)
 		return
@@ -385,13 +385,25 @@ func (r *moduleReader) labels(f *moduleFunction) {
 		}
 		for i := range mappings.Fields {
 			field := &mappings.Fields[i]
-			if m, ok := r.mapping(field); ok {
+			if m, ok := r.mappings(field); ok {
 				f.labels[field.Name] = m
 			}
 		}
 	}
 	f.info.Labels = slices.Sorted(maps.Keys(f.labels))
+	ways := 1
+	for _, m := range f.labels {
+		ways *= len(m)
+	}
+	if ways > maxLabelings {
+		mappings, _ := data.Field("labels")
+		r.errorf(mappings.at(), "name fewer older labels", "the labels of %s can be called in %d ways, more than %d", f.field, ways, maxLabelings)
+	}
 }
+
+// maxLabelings bounds the ways in which versions of a gateway may call the labels
+// of a metric.
+const maxLabelings = 8
 
 // metricNames returns the metrics that a name stands for: four where it has pXX.
 func metricNames(name string) []string {
@@ -405,7 +417,25 @@ func metricNames(name string) []string {
 	return names
 }
 
-// mapping reads what a label of the vocabulary is at the gateway.
+// mappings reads what a label of the vocabulary is at the gateway, and at its
+// older versions.
+func (r *moduleReader) mappings(f *ConstantField) ([]labelMapping, bool) {
+	if f.Value.Kind != ConstantTable || len(f.Value.List) == 0 {
+		m, ok := r.mapping(f)
+		return []labelMapping{m}, ok
+	}
+	var out []labelMapping
+	for _, c := range f.Value.List {
+		m, ok := r.mapping(&ConstantField{Name: f.Name, Line: f.Line, Column: f.Column, Value: c})
+		if !ok {
+			return nil, false
+		}
+		out = append(out, m)
+	}
+	return out, true
+}
+
+// mapping reads one name of a label.
 func (r *moduleReader) mapping(f *ConstantField) (labelMapping, bool) {
 	cure := fmt.Sprintf(`write %s = "label" or %s = {label = "label", before = "...", after = "..."}`, f.Name, f.Name)
 	c := &f.Value

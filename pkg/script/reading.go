@@ -38,7 +38,17 @@ func (m *machine) read(s *selector) (reading, error) {
 		return r, nil
 	}
 	rows := 0
-	if s.relabel != nil {
+	if s.parts != nil {
+		one, found := m.onlyName(s)
+		if one != nil {
+			return m.read(one)
+		}
+		var err error
+		if r.series, err = m.united(s, found); err != nil {
+			return r, err
+		}
+		r.count, rows = len(r.series), rowsOf(r.series)
+	} else if s.relabel != nil {
 		var err error
 		if r.series, err = m.relabelled(s.relabel, data.Select(&s.Selector)); err != nil {
 			return r, err
@@ -142,11 +152,11 @@ func (m *machine) instant(s *selector) (vector, error) {
 	v, err := m.apply(&r, m.keyOf("instant"), true, func() (promath.Vector, []int32, error) {
 		series := []metric.Series(nil)
 		if r.grouped != nil {
-			series = r.grouped.Bare(&s.Selector)
+			series = r.grouped.Bare(&r.Selector)
 		} else {
 			series = r.load()
 		}
-		v, of := promath.InstantOf(series, r.now-s.Offset, m.env.Lookback)
+		v, of := promath.InstantOf(series, r.now-r.Offset, m.env.Lookback)
 		return v, of, nil
 	})
 	if err != nil {

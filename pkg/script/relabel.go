@@ -2,7 +2,6 @@ package script
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -27,11 +26,12 @@ type relabel struct {
 	before, after []labels.Labels
 }
 
-// A relabelRule sets a label to what another has or holds.
+// A relabelRule sets a label to what another has or holds: the first of some that
+// has something.
 type relabelRule struct {
-	to, from string
-	extract  *regexp.Regexp // nil: all of it
-	pod      bool           // to the pod that has the address
+	to   string
+	from []labelMapping
+	pod  bool // to the pod that has the address
 }
 
 // newRelabel returns what a grouping asks for; nil where series have it already.
@@ -48,13 +48,16 @@ func newRelabel(f *moduleFunction, by *usedGrouping) *relabel {
 			rule.to, rule.pod, source = metric.LabelPod, true, upstreamLabel
 		}
 		m, ok := f.labels[source]
-		if !ok || m.label == label && m.extract == nil {
+		if !ok || len(m) == 1 && m[0].label == label && m[0].extract == nil {
 			continue
 		}
-		rule.from, rule.extract = m.label, m.extract
+		rule.from = m
 		r.rules = append(r.rules, rule)
 		r.pods = r.pods || rule.pod
-		fmt.Fprintf(&key, " %q=%q %q %q %t", rule.to, m.label, m.before, m.after, rule.pod)
+		fmt.Fprintf(&key, " %q %t", rule.to, rule.pod)
+		for _, from := range m {
+			fmt.Fprintf(&key, "=%q %q %q", from.label, from.before, from.after)
+		}
 	}
 	if len(r.rules) == 0 {
 		return nil
@@ -113,7 +116,7 @@ func (n *relabelling) labels(from labels.Labels) (labels.Labels, bool) {
 	n.b.Reset(from)
 	for i := range n.r.rules {
 		rule := &n.r.rules[i]
-		value := rule.value(from.Get(rule.from))
+		value := rule.value(from)
 		if rule.pod {
 			if value = n.pod(value); value == "" {
 				return labels.EmptyLabels(), false
@@ -131,16 +134,26 @@ func (n *relabelling) labels(from labels.Labels) (labels.Labels, bool) {
 	return n.b.Labels(), true
 }
 
-// value returns what the rule finds in a label's value; "" for nothing.
-func (r *relabelRule) value(text string) string {
-	if r.extract == nil {
+// value returns what the rule finds in the labels of a series; "" for nothing.
+func (r *relabelRule) value(from labels.Labels) string {
+	for i := range r.from {
+		if value := r.from[i].value(from.Get(r.from[i].label)); value != "" {
+			return value
+		}
+	}
+	return ""
+}
+
+// value returns what a label's value holds; "" for nothing.
+func (m *labelMapping) value(text string) string {
+	if m.extract == nil {
 		return text
 	}
-	match := r.extract.FindStringSubmatch(text)
+	match := m.extract.FindStringSubmatch(text)
 	if match == nil {
 		return ""
 	}
-	return match[r.extract.SubexpIndex(extracted)]
+	return match[m.extract.SubexpIndex(extracted)]
 }
 
 func (n *relabelling) pod(value string) string {

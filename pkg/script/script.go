@@ -237,6 +237,7 @@ type Program struct {
 	warnings  Errors
 	result    Kind
 	quantiles bool
+	blind     []Percentile
 	uses      []Use
 	whole     string // the use that is the whole program; "" where it is more
 
@@ -342,6 +343,17 @@ func (p *Program) Warnings() []*Error { return p.warnings }
 // ResultKind returns what Run gives when there is data, as far as is known
 // without running.
 func (p *Program) ResultKind() Kind { return p.result }
+
+// A Percentile is a call of p50, p90, p95 or p99, and where it is.
+type Percentile struct {
+	Name         string
+	Line, Column int
+}
+
+// BlindPercentiles returns the percentiles of the program, each once, that are not
+// told what is in flight: {inflight = v}. Those within functions of modules are not
+// among them.
+func (p *Program) BlindPercentiles() []Percentile { return p.blind }
 
 // Quantiles reports whether the result is made of percentiles, which must not
 // be added up: a vector of them is no answer where items are summed.

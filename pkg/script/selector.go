@@ -22,6 +22,16 @@ type selector struct {
 	own     bool     // is made from `self`
 	relabel *relabel // what its series get when they are read; nil for nothing
 
+	// parts are what it is put together of, none of which is history; nil for one
+	// name. Its own Selector is that of the first.
+	parts []*selector
+	// exclusive: no series matches two parts, and all count. Else each target
+	// counts with one of them.
+	exclusive bool
+	// among narrows what its parts give, once it is known which of them count.
+	among []*labels.Matcher
+	names []namePart // that it is put together of; made when first asked for
+
 	shapes *shapes // in which a percentile finds its name; made when first asked for
 	text   string  // its key; made when first asked for
 }
@@ -29,6 +39,9 @@ type selector struct {
 // key is equal for selectors that read the same and give it the same labels, and
 // only for those: a name may look like matchers.
 func (s *selector) key() string {
+	if s.parts != nil {
+		return s.partsKey()
+	}
 	if s.relabel != nil {
 		return s.wantKey() + s.relabel.key
 	}
@@ -48,6 +61,8 @@ func (s *selector) wantKey() string {
 func (s *selector) source() string {
 	var b strings.Builder
 	switch {
+	case s.parts != nil && !s.exclusive:
+		return s.partsSource()
 	case s.own:
 		b.WriteString("self")
 	case s.history:
@@ -85,9 +100,7 @@ func (s *selector) window(text string) (*selector, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := s.derive()
-	out.Range = d
-	return out, nil
+	return s.derived(func(p *selector) { p.Range = d }), nil
 }
 
 // back returns the selector shifted back by the duration in text.
@@ -96,16 +109,23 @@ func (s *selector) back(text string) (*selector, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := s.derive()
-	out.Offset += d
-	return out, nil
+	return s.derived(func(p *selector) { p.Offset += d }), nil
 }
 
 // match returns the selector narrowed by matchers.
 func (s *selector) match(matchers []*labels.Matcher) *selector {
-	out := s.derive()
-	out.Matchers = slices.Concat(s.Matchers, matchers)
-	slices.SortStableFunc(out.Matchers, func(a, b *labels.Matcher) int {
+	if s.parts != nil {
+		out := s.derived(func(*selector) {})
+		out.among = joined(s.among, matchers)
+		return out
+	}
+	return s.derived(func(out *selector) { out.Matchers = joined(s.Matchers, matchers) })
+}
+
+// joined returns all of some matchers in their order.
+func joined(a, b []*labels.Matcher) []*labels.Matcher {
+	out := slices.Concat(a, b)
+	slices.SortStableFunc(out, func(a, b *labels.Matcher) int {
 		if c := strings.Compare(a.Name, b.Name); c != 0 {
 			return c
 		}
@@ -114,8 +134,14 @@ func (s *selector) match(matchers []*labels.Matcher) *selector {
 	return out
 }
 
-func (s *selector) derive() *selector {
-	return &selector{Selector: s.Selector, history: s.history, own: s.own, relabel: s.relabel}
+// derived returns a copy of the selector and of its parts, each changed.
+func (s *selector) derived(change func(*selector)) *selector {
+	out := &selector{Selector: s.Selector, history: s.history, own: s.own, relabel: s.relabel, exclusive: s.exclusive, among: s.among}
+	change(out)
+	for _, p := range s.parts {
+		out.parts = append(out.parts, p.derived(change))
+	}
+	return out
 }
 
 // A pattern is re"...", nre"..." or neq"...": a matcher without its label.

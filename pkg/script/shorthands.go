@@ -79,13 +79,10 @@ func (s *selector) inShapes() *shapes {
 	if s.shapes != nil {
 		return s.shapes
 	}
-	base := strings.TrimSuffix(s.Name, "_bucket")
-	named := func(name string) *selector {
-		out := s.derive()
-		out.Name = name
-		return out
+	named := func(suffix string) *selector {
+		return s.derived(func(p *selector) { p.Name = strings.TrimSuffix(p.Name, "_bucket") + suffix })
 	}
-	s.shapes = &shapes{buckets: named(base + "_bucket"), native: named(base), summary: map[float64]*selector{}}
+	s.shapes = &shapes{buckets: named("_bucket"), native: named(""), summary: map[float64]*selector{}}
 	return s.shapes
 }
 
@@ -96,8 +93,7 @@ func (s *selector) summaryAt(q float64) *selector {
 		return out
 	}
 	m := labels.MustNewMatcher(labels.MatchEqual, quantileLabel, formatNumber(q))
-	out := p.native.match([]*labels.Matcher{m})
-	out.Range = 0
+	out := p.native.derived(func(p *selector) { p.Range, p.Matchers = 0, joined(p.Matchers, []*labels.Matcher{m}) })
 	p.summary[q] = out
 	return out
 }

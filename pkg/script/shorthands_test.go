@@ -2,6 +2,7 @@ package script
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/gaugeway/gaugeway/pkg/metric"
@@ -156,4 +157,27 @@ func announced(wants []metric.Selector, s metric.Selector) bool {
 		kept = kept || narrower
 	}
 	return kept && reach >= s.Range+s.Offset
+}
+
+// TestBlindPercentiles: those that the program itself does not tell what is in
+// flight.
+func TestBlindPercentiles(t *testing.T) {
+	t.Parallel()
+	f := func(source string, want ...Percentile) {
+		t.Helper()
+		p, err := Compile(source, edgeOptions(t))
+		if err != nil {
+			t.Errorf("Compile(%s): %v", source, err)
+			return
+		}
+		if got := p.BlindPercentiles(); !slices.Equal(got, want) {
+			t.Errorf("the blind percentiles of %s are %v, not %v", source, got, want)
+		}
+	}
+	f(`p95(a["1m"])`, Percentile{"p95", 1, 1})
+	f("local r = a[\"1m\"]\nreturn p50(r, by(\"pod\")) + p99(r)", Percentile{"p50", 2, 8}, Percentile{"p99", 2, 28})
+	f(`p95(a["1m"], {inflight = b})`)
+	f(`p95(a["1m"], by("pod"), {inflight = b})`)
+	f(`edge.latency_p95_seconds{} * 1000`)
+	f(`sum(a)`)
 }

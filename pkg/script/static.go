@@ -134,6 +134,8 @@ func (c *checker) staticCall(e *syntax.Call) any {
 		return c.staticOffset(e)
 	case "within":
 		return c.staticSchedule(e, b)
+	case "fallback":
+		return c.staticFallback(e, b)
 	}
 	if b.fold == nil || b.checkArity(len(e.Args)) != nil {
 		return nil
@@ -303,6 +305,9 @@ func (c *checker) intern(s *selector) *selector {
 	if known, ok := c.selectors[key]; ok {
 		return known
 	}
+	for i, p := range s.parts {
+		s.parts[i] = c.intern(p)
+	}
 	c.selectors[key] = s
 	return s
 }
@@ -342,7 +347,7 @@ func (c *checker) nameConstant(v any) string {
 
 // readShapes records the three shapes in which a percentile finds a name.
 func (c *checker) readShapes(s *selector, at syntax.Pos, b *builtin) {
-	if base := strings.TrimSuffix(s.Name, "_bucket"); base == "" {
+	if s.parts == nil && strings.TrimSuffix(s.Name, "_bucket") == "" {
 		c.errorf(at, "name a histogram", "%s names no histogram", s.Name)
 		return
 	}

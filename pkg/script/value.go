@@ -167,6 +167,12 @@ func newReadings() readings {
 }
 
 func (r *readings) add(s *selector, at syntax.Pos) {
+	for _, p := range s.parts {
+		r.add(p, at)
+	}
+	if s.parts != nil {
+		return
+	}
 	if key := s.wantKey(); !r.byKey[key] {
 		r.byKey[key] = true
 		r.wants = append(r.wants, want{sel: s, pos: at})

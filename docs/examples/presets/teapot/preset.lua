@@ -13,7 +13,7 @@ return {
     requests_per_second = {
       labels = {service = "pot", upstream = "backend"},
       value = function(where, window, by)
-        return total(rps(teapot_requests_total{where}[window], by), rps(teapot_requests{where}[window], by))
+        return rps(fallback(teapot_requests_total{where}, teapot_requests{where})[window], by)
       end,
     },
     error_ratio = {
