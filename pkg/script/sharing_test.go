@@ -365,3 +365,107 @@ func TestAProgramThatCannotBeLoaded(t *testing.T) {
 		}
 	}
 }
+
+// TestAPanicIsNoMistakeOfTheProgram checks that a defect is one whatever it
+// panics with, also with what an error of a program would be.
+func TestAPanicIsNoMistakeOfTheProgram(t *testing.T) {
+	t.Parallel()
+	for _, value := range []any{
+		"text", errors.New("error"), &Error{Message: "mistake"}, fmt.Errorf("wrapped: %w", &Error{Message: "mistake"}),
+		&BudgetError{Budget: "steps"}, &InternalError{Err: errors.New("defect")},
+	} {
+		in := new(Interpreter)
+		good := compile(t, "sum(x) + 1")
+		good.Share(in)
+		bad := compile(t, "sum(x)")
+		bad.Share(in)
+		env := environment()
+		env.Data = selectFunc(func(*metric.Selector) []metric.Series { panic(value) })
+		_, err := bad.Run(env)
+		var internal *InternalError
+		var own *Error
+		var budget *BudgetError
+		if !errors.As(err, &internal) || errors.As(err, &own) || errors.As(err, &budget) {
+			t.Errorf("a panic with %T gives %T %v", value, err, err)
+		}
+		if in.machine != nil || bad.shared != nil {
+			t.Errorf("after a panic with %T the machine is kept", value)
+		}
+		if v, err := good.Run(environment(newSeries("x", 1))); err != nil || format(v) != "2" {
+			t.Errorf("after a panic with %T the other gives %s %v", value, format(v), err)
+		}
+	}
+}
+
+// TestProgramsInAnInterpreterKeepTheirOwn checks that what a program is given
+// stays its own where others are given something else: its name, limits, clock
+// of evaluation, data, history and pods.
+func TestProgramsInAnInterpreterKeepTheirOwn(t *testing.T) {
+	t.Parallel()
+	in := new(Interpreter)
+	type given struct {
+		source string
+		o      Options
+		env    func() Env
+	}
+	env := func(change func(*Env)) func() Env {
+		return func() Env {
+			e := gateway()
+			e.History = memory{newSeries("a", 7), newSeries("b", 8)}
+			change(&e)
+			return e
+		}
+	}
+	same := env(func(*Env) {})
+	all := []given{
+		{`scalar(self) or 0`, Options{Name: "a"}, same},
+		{`scalar(self) or 0`, Options{Name: "b"}, same},
+		{`scalar(self) or 0`, Options{Name: "a"}, env(func(e *Env) { e.History = nil })},
+		{`now`, Options{}, same},
+		{`now`, Options{}, env(func(e *Env) { e.Now += 1000 })},
+		{`within("Mon-Fri 08:00-18:00", "UTC") and 1 or 2`, Options{}, same},
+		{`within("Mon-Fri 08:00-18:00", "UTC") and 1 or 2`, Options{}, env(func(e *Env) { e.Now += 12 * 3600 * 1000 })},
+		{`sum(queue_length)`, Options{}, env(func(e *Env) { e.Data = memory{newSeries("queue_length", 99)} })},
+		{`sum(queue_length)`, Options{}, env(func(e *Env) { e.Lookback = 1 })},
+		{`sum(queue_length)`, Options{}, env(func(e *Env) { e.Now += 3600 * 1000 })},
+		{`queue_length`, Options{Limits: Limits{Items: 1}}, same},
+		{`queue_length`, Options{Limits: Limits{Memory: 10}}, same},
+		{`queue_length + 1`, Options{Limits: Limits{Steps: 2}}, same},
+		{`#string.rep("x", 20)`, Options{Limits: Limits{StringBytes: 19}}, same},
+		{`#string.rep("x", 20)`, Options{}, same},
+		{`#table.pack(1, 2, 3)`, Options{Limits: Limits{TableEntries: 2}}, same},
+		{`p95(no_such_seconds["1m"])`, Options{}, same},
+		{`pod_of(upstream_requests, "upstream")`, Options{}, env(func(e *Env) {
+			e.PodOf = func(string) (string, bool) { return "one", true }
+			e.Namespace = "shop"
+		})},
+		{`pod_of(upstream_requests, "upstream")`, Options{}, env(func(e *Env) { e.PodOf = nil })},
+	}
+	var alone, together []*Program
+	for _, g := range all {
+		g.o.Clock = testClock
+		for _, programs := range []*[]*Program{&alone, &together} {
+			p, err := Compile(g.source, g.o)
+			if err != nil {
+				t.Fatalf("%s: %v", g.source, err)
+			}
+			*programs = append(*programs, p)
+		}
+		together[len(together)-1].Share(in)
+	}
+	outcomes := map[string]bool{}
+	for round := range 5 {
+		for _, i := range permuted(len(all), round) {
+			v, err := alone[i].Run(all[i].env())
+			want := outcome(alone[i], v, err)
+			v, err = together[i].Run(all[i].env())
+			if got := outcome(together[i], v, err); got != want {
+				t.Errorf("%s gives %s, and %s alone", all[i].source, got, want)
+			}
+			outcomes[fmt.Sprint(all[i].source, want)] = true
+		}
+	}
+	if len(outcomes) < len(all)-1 {
+		t.Errorf("%d programs have %d outcomes: they differ in nothing", len(all), len(outcomes))
+	}
+}
