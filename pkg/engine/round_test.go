@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -148,7 +149,8 @@ func TestTenantsShareNoInterpreter(t *testing.T) {
 }
 
 // Metrics that share an interpreter come, change, are renamed and go while it
-// runs, and some of them spoil it each time: the others give what they gave.
+// runs, and some of them spoil it each time: the others give what they gave, and
+// neither the evaluations nor Apply wait for each other for ever.
 func TestMetricsChangeWhileTheirInterpreterRuns(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -165,18 +167,15 @@ func TestMetricsChangeWhileTheirInterpreterRuns(t *testing.T) {
 	r.tick("kong")
 	s := r.engine.sources[metric.Key{Namespace: "ns", Name: "kong"}]
 
-	stop := make(chan struct{})
+	ctx, cancel := context.WithCancel(t.Context())
 	var ticks sync.WaitGroup
 	ticks.Go(func() {
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-				s.tick(t.Context(), r.clock.Now())
-			}
+		for ctx.Err() == nil {
+			s.tick(t.Context(), r.clock.Now())
 		}
 	})
+	stop := func() { cancel(); ticks.Wait() }
+	defer stop()
 	for i := range 40 {
 		r.metrics = r.metrics[:stay:stay]
 		r.metric("changes", v1alpha1.TypeTotal, fmt.Sprintf(`sum(active) * %d`, i), "kong")
@@ -188,8 +187,7 @@ func TestMetricsChangeWhileTheirInterpreterRuns(t *testing.T) {
 			r.expect(fmt.Sprint("stays-", n), fmt.Sprintf("Fresh {}=%d", 7+n))
 		}
 	}
-	close(stop)
-	ticks.Wait()
+	stop()
 	r.tick("kong")
 	r.expect("changes", "Fresh {}=273")
 	r.expect("renamed-39", "Fresh {}=14")
