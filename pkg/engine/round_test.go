@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -144,5 +145,54 @@ func TestTenantsShareNoInterpreter(t *testing.T) {
 	}
 	if n := len(r.engine.interpreters); n != 3 {
 		t.Errorf("%d interpreters are kept, not 3", n)
+	}
+}
+
+// Metrics that share an interpreter come, change, are renamed and go while it
+// runs, and some of them spoil it each time: the others give what they gave, and
+// neither the evaluations nor Apply wait for each other for ever.
+func TestMetricsChangeWhileTheirInterpreterRuns(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.engine.limits.TableEntries = 50
+	g := newGateway(t)
+	r.source("kong", g.URL)
+	g.say("active{pod=\"a\"} 3\nactive{pod=\"b\"} 4\n")
+	for i := range 4 {
+		r.metric(fmt.Sprint("stays-", i), v1alpha1.TypeTotal, fmt.Sprintf(`sum(active) + %d`, i), "kong")
+	}
+	r.metric("mine", v1alpha1.TypeTotal, `(scalar(self) or 0) * 0 + 1`, "kong")
+	stay := len(r.metrics)
+	r.apply()
+	r.tick("kong")
+	s := r.engine.sources[metric.Key{Namespace: "ns", Name: "kong"}]
+
+	ctx, cancel := context.WithCancel(t.Context())
+	var ticks sync.WaitGroup
+	ticks.Go(func() {
+		for ctx.Err() == nil {
+			s.tick(t.Context(), r.clock.Now())
+		}
+	})
+	stop := func() { cancel(); ticks.Wait() }
+	defer stop()
+	for i := range 40 {
+		r.metrics = r.metrics[:stay:stay]
+		r.metric("changes", v1alpha1.TypeTotal, fmt.Sprintf(`sum(active) * %d`, i), "kong")
+		r.metric(fmt.Sprint("renamed-", i), v1alpha1.TypeTotal, `sum(active) * 2`, "kong")
+		r.metric("grows", v1alpha1.TypeTotal, fmt.Sprintf(`local n = %d for i = 1, 1e9 do n = n + i end return n`, i), "kong")
+		r.metric("spoils", v1alpha1.TypeTotal, fmt.Sprintf(`#table.pack(string.byte(string.rep("x", %d), 1, -1))`, 60+i), "kong")
+		r.apply()
+		for n := range 4 {
+			r.expect(fmt.Sprint("stays-", n), fmt.Sprintf("Fresh {}=%d", 7+n))
+		}
+	}
+	stop()
+	r.tick("kong")
+	r.expect("changes", "Fresh {}=273")
+	r.expect("renamed-39", "Fresh {}=14")
+	r.expect("mine", "Fresh {}=1")
+	if n := len(r.engine.interpreters); n != 1 {
+		t.Errorf("%d interpreters are kept, not 1", n)
 	}
 }

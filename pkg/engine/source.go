@@ -100,11 +100,12 @@ func (s *source) soon() {
 	}
 }
 
-// assign sets the programs that read this source.
+// assign sets the programs that read this source. The window comes first: who
+// waits for it must not hold s.mu, which an evaluation takes that holds the window.
 func (s *source) assign(wants []metric.Selector, programs []*program) {
+	changed := s.window.SetWants(wants)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	changed := s.window.SetWants(wants)
 	s.programs = programs
 	s.reset = s.reset || changed
 }

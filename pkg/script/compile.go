@@ -104,9 +104,8 @@ func (c *checker) compiled(tree *syntax.Program, o Options) *Program {
 			p.builtins = append(p.builtins, b)
 		}
 	}
-	store := storer()
 	if c.stores {
-		p.builtins = append(p.builtins, store)
+		p.builtins = append(p.builtins, storer)
 	}
 	slices.SortFunc(p.builtins, func(a, b *builtin) int { return strings.Compare(a.name, b.name) })
 	printer := syntax.Printer{
@@ -117,7 +116,7 @@ func (c *checker) compiled(tree *syntax.Program, o Options) *Program {
 			}
 			return "nil"
 		},
-		Store: store.global(),
+		Store: storer.global(),
 	}
 	p.source = printer.Print(tree.Body)
 	return p

@@ -92,13 +92,11 @@ func (e *BudgetError) Error() string {
 }
 
 // An InternalError is a defect of this package or of the Lua library, not of
-// the program. The program may be run again: it gets a new interpreter.
+// the program. The program may be run again: it gets a new interpreter. It has no
+// Unwrap, so that it is never taken for a mistake of the program, whatever Err is.
 type InternalError struct{ Err error }
 
 // Error returns the defect's message.
 func (e *InternalError) Error() string {
 	return fmt.Sprintf("internal error of the Lua interpreter: %v; please report it together with the expression", e.Err)
 }
-
-// Unwrap returns the defect.
-func (e *InternalError) Unwrap() error { return e.Err }

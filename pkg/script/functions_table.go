@@ -56,38 +56,36 @@ func tableFunctions() []*builtin {
 }
 
 // storer is what assignments to elements of tables become, so that entries are
-// counted and keys have an order.
-func storer() *builtin {
-	return &builtin{
-		name: "_store", params: []param{required("t", anything), required("k", anything), required("v", anything)}, verbatim: true,
-		run: func(m *machine, _ int) (int, error) {
-			l := m.l
-			if k := m.kind(1); k != isTable {
-				return 0, fmt.Errorf("attempt to index %s", k.article())
+// counted and keys have an order. It is one for all programs, as library is.
+var storer = &builtin{
+	name: "_store", params: []param{required("t", anything), required("k", anything), required("v", anything)}, verbatim: true,
+	run: func(m *machine, _ int) (int, error) {
+		l := m.l
+		if k := m.kind(1); k != isTable {
+			return 0, fmt.Errorf("attempt to index %s", k.article())
+		}
+		switch m.kind(2) {
+		case isNumber:
+			if math.IsNaN(m.number(2)) {
+				return 0, fmt.Errorf("the index of a table is NaN")
 			}
-			switch m.kind(2) {
-			case isNumber:
-				if math.IsNaN(m.number(2)) {
-					return 0, fmt.Errorf("the index of a table is NaN")
-				}
-			case isString, isBoolean:
-			case isNil:
-				return 0, cured("nil is what has no data", "the index of a table is nil")
-			default:
-				return 0, errTableKey
+		case isString, isBoolean:
+		case isNil:
+			return 0, cured("nil is what has no data", "the index of a table is nil")
+		default:
+			return 0, errTableKey
+		}
+		l.PushValue(2)
+		l.RawGet(1)
+		if isNew := l.IsNil(-1); isNew && m.kind(3) != isNil {
+			if err := m.store(1); err != nil {
+				return 0, err
 			}
-			l.PushValue(2)
-			l.RawGet(1)
-			if isNew := l.IsNil(-1); isNew && m.kind(3) != isNil {
-				if err := m.store(1); err != nil {
-					return 0, err
-				}
-			}
-			l.Pop(1)
-			l.RawSet(1)
-			return 0, nil
-		},
-	}
+		}
+		l.Pop(1)
+		l.RawSet(1)
+		return 0, nil
+	},
 }
 
 // span returns the positions that arguments i and i+1 give, by default a whole list.

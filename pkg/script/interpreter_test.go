@@ -49,6 +49,9 @@ func TestShare(t *testing.T) {
 	f(`map(queue_length, math.abs)`, false)
 	f(`x = 1 return 1`, false)
 	f(`_ENV = {} return 1`, false)
+	f(`_ENV.x = 1 return 1`, false)
+	f(`local e = _ENV e.x = 1 return 1`, false)
+	f(`table.insert(_ENV, 1) return 1`, false)
 }
 
 // A beside is a program that runs alone, and the same in an interpreter with others.
@@ -90,6 +93,12 @@ var hostile = []string{
 	`local a return a.b`, `local a = 1 return a()`, `local a = {} return a + 1`, `"x" + 1`, `nil + nil`, `-sum(none)`,
 	`math.max(table.unpack({1, 2, 3, nil, 5}, 1, 200))`, `select(-1, table.unpack({1, 2}, 1, 190))`,
 	`math.max(string.byte(string.rep("x", 199), 1, -1))`, `table.pack(table.unpack({}, 1, 200)).n`,
+	`select(1, ` + strings.Repeat("1, ", 40) + `select(1, ` + strings.Repeat("2, ", 40) + `string.byte(string.rep("x", 200), 1, -1)))`,
+	`tostring(` + strings.Repeat("1, ", 90) + `string.byte(string.rep("x", 200), 1, -1))`,
+	`(` + strings.Repeat("1, ", 90) + `select(1, string.byte(string.rep("x", 200), 1, -1)))`,
+	`up(` + strings.Repeat("1, ", 90) + `select(1, string.byte(string.rep("x", 200), 1, -1)))`,
+	`local t = {` + strings.Repeat("1, ", 45) + `string.byte(string.rep("x", 200), 1, -1)} return #t`,
+	`local e = _ENV e.x = 1 return 1`, `table.insert(_ENV, 1) return 1`, `#_ENV`, `local f, t, i = ipairs({up, up}) return f(t, i)`,
 	`#string.rep("x", 4096)`, `#string.rep("x", 4097)`, `string.format("%99d", 1)`, `tostring(up)`,
 	`local function f() return 1 + f() end return f()`, `local function f() pcall(f) end f() return 1`,
 	`while true do end return 1`, `for i = 1, 1e9 do end return 1`, `local t = {} for i = 1, 1e6 do t[i] = i end return 1`,

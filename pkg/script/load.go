@@ -75,9 +75,10 @@ const (
 	opConcatenate = 22
 )
 
-// Instructions that begin or end loops, or that write to what is not the run's
-// own.
+// Instructions that begin or end loops, or that reach the table of global
+// variables otherwise than to read one.
 const (
+	opGetUpvalue = 5
 	opSetGlobal  = 8
 	opSetUpvalue = 9
 	opJump       = 23
@@ -103,9 +104,9 @@ type function struct {
 }
 
 // straight reports whether no instruction runs twice, none makes a function and
-// none sets a global variable.
+// none can set a global variable: the only upvalue of a chunk is their table.
 func (f *function) straight() bool {
-	for _, op := range [...]int{opSetGlobal, opSetUpvalue, opForLoop, opForPrepare, opForCall, opForNext} {
+	for _, op := range [...]int{opGetUpvalue, opSetGlobal, opSetUpvalue, opForLoop, opForPrepare, opForCall, opForNext} {
 		if f.opcodes[op] {
 			return false
 		}

@@ -126,15 +126,19 @@ func (p *Program) Run(env Env) (Value, error) {
 		in.mu.Lock()
 		defer in.mu.Unlock()
 	}
+	clean := false
+	defer func() {
+		if !clean {
+			p.spoilt()
+		}
+	}()
 	m, err := p.ready()
 	if err != nil {
 		return Value{}, &InternalError{Err: err}
 	}
 	v, err := m.run(p, env)
 	var own *Error
-	if err != nil && !errors.As(err, &own) {
-		p.spoilt()
-	}
+	clean = err == nil || errors.As(err, &own)
 	return v, p.attribute(err)
 }
 
@@ -165,8 +169,8 @@ func (p *Program) machine() *machine {
 	return p.chunk.machine
 }
 
-// spoilt lets go of the machine of a run that ended uncleanly. A program that did
-// this to others runs alone from then on.
+// spoilt lets go of the machine of a run that ended uncleanly or not at all. A
+// program that did this to others runs alone from then on.
 func (p *Program) spoilt() {
 	if p.shared != nil {
 		p.shared.machine, p.shared = nil, nil
