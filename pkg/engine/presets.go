@@ -131,13 +131,14 @@ func (s *source) doubts() []string {
 	return slices.Sorted(maps.Values(s.unlike))
 }
 
-// explain says why there is nothing: what matched no series, what presets know of
-// it, and which targets are not what their source says.
-func (p *program) explain(o *observation) {
+// explain says why there is nothing: which targets are not what their source says,
+// what matched no series, and what presets know of it. No window is held, because
+// who holds a source's lock may wait for its window.
+func (p *program) explain(o *observation, empty []*metric.Selector) {
 	for _, s := range p.sources {
 		o.notes = append(o.notes, s.doubts()...)
 	}
 	var missed []string
-	o.empty, missed = p.engine.presets.Load().Unmatched(p.script, p.view.Empty())
+	o.empty, missed = p.engine.presets.Load().Unmatched(p.script, empty)
 	o.notes = append(o.notes, missed...)
 }

@@ -212,8 +212,26 @@ func (p *program) rewind() {
 	}
 }
 
-// run executes the script over the windows.
+// run executes the script, and explains where it gave nothing.
 func (p *program) run(o *observation, r *round) {
+	empty := p.execute(o, r)
+	if len(o.value.Items) == 0 {
+		p.explain(o, empty)
+	}
+	var budget *script.BudgetError
+	if !errors.As(o.err, &budget) {
+		p.overrun = 0
+		return
+	}
+	if p.overrun++; p.overrun >= overruns {
+		p.overrun = 0
+		p.rest = o.now + max(10*p.rules.interval, time.Minute.Milliseconds())
+	}
+}
+
+// execute executes the script over the windows, which it holds meanwhile. Where
+// that gave nothing, it returns what matched no series.
+func (p *program) execute(o *observation, r *round) (empty []*metric.Selector) {
 	p.view.Begin(o.now)
 	defer p.view.End()
 	env := script.Env{Now: o.now, Lookback: p.view.Lookback(), Data: p.view, PodOf: p.podOf, Namespace: p.key.Namespace}
@@ -228,17 +246,9 @@ func (p *program) run(o *observation, r *round) {
 	o.value, o.err = p.script.Run(env)
 	o.oldest = p.view.Oldest()
 	if len(o.value.Items) == 0 {
-		p.explain(o)
+		empty = p.view.Empty()
 	}
-	var budget *script.BudgetError
-	if !errors.As(o.err, &budget) {
-		p.overrun = 0
-		return
-	}
-	if p.overrun++; p.overrun >= overruns {
-		p.overrun = 0
-		p.rest = o.now + max(10*p.rules.interval, time.Minute.Milliseconds())
-	}
+	return empty
 }
 
 // podOf returns the pod of the metric's namespace that has an address.

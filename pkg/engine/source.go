@@ -40,7 +40,7 @@ type source struct {
 	interval atomic.Int64 // ns
 	wake     chan struct{}
 
-	mu       sync.Mutex
+	mu       sync.Mutex         // taken before the window, never by who holds it
 	settings settings           // what Apply wants; the loop takes it at its next tick
 	reset    bool               // parsers have to ask again what is wanted
 	programs []*program         // read only
@@ -100,12 +100,11 @@ func (s *source) soon() {
 	}
 }
 
-// assign sets the programs that read this source. The window comes first: who
-// waits for it must not hold s.mu, which an evaluation takes that holds the window.
+// assign sets the programs that read this source.
 func (s *source) assign(wants []metric.Selector, programs []*program) {
-	changed := s.window.SetWants(wants)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	changed := s.window.SetWants(wants)
 	s.programs = programs
 	s.reset = s.reset || changed
 }
