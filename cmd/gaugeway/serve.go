@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -28,19 +26,6 @@ import (
 // cluster: until the API server has learned that it goes, so that no autoscaler
 // asks in vain.
 const shutdownDelay = 5 * time.Second
-
-// gcPercent is how much garbage the collector lets lie, in percent of the live
-// heap, where the environment variable GOGC does not say. Most of what a tick
-// leaves is short-lived: a process of a third less memory takes a few thousandths
-// of a core more (docs/performance.md, line 3).
-const gcPercent = 60
-
-// collectGarbage makes gcPercent the default.
-func collectGarbage() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
-}
 
 type serveOptions struct {
 	config     string
