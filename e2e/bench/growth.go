@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -83,17 +84,37 @@ func (b *bench) consumption(ctx context.Context, shape load.Shape, metrics []gau
 	if err := g.sound(ctx, before); err != nil {
 		return consumption{}, err
 	}
-	const heap = "go_gc_heap_live_bytes"
-	own, err := g.own(ctx, heap)
-	if err != nil {
-		return consumption{}, err
-	}
 	m, err := memoryOf(g.PID())
 	if err != nil {
 		return consumption{}, err
 	}
+	live, err := liveHeap(ctx, g)
+	if err != nil {
+		return consumption{}, err
+	}
 	err = b.profile(ctx, g, fmt.Sprintf("%d-targets-%d-metrics", shape.Targets, len(metrics)))
-	return consumption{cores: cpu[0], live: own[heap], resident: m.resident}, err
+	return consumption{cores: cpu[0], live: live, resident: m.resident}, err
+}
+
+// liveHeap returns how many bytes gaugeway's collector finds in use. It reads
+// until the collector has run once more: where there is little garbage, that last
+// was while gaugeway started.
+func liveHeap(ctx context.Context, g *gaugeway) (float64, error) {
+	const heap, cycles = "go_gc_heap_live_bytes", "go_gc_cycles_total_gc_cycles_total"
+	begin, err := g.own(ctx, cycles)
+	if err != nil {
+		return 0, err
+	}
+	for range 10_000 {
+		now, err := g.own(ctx, heap, cycles)
+		if err != nil {
+			return 0, err
+		}
+		if now[cycles] > begin[cycles] {
+			return now[heap], nil
+		}
+	}
+	return 0, errors.New("gaugeway's collector does not run")
 }
 
 // growthRows compare the cost of a unit among the first and among the last.
