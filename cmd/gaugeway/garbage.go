@@ -14,8 +14,8 @@ const (
 	// of a core more (docs/performance.md, line 3).
 	gcPercent = 60
 	// leastGarbage is how much it lets lie at least, in bytes. A percentage of a
-	// small heap is soon made by reads, and each collection delays some of them: the
-	// p99 of line 5 is a third less with it.
+	// small heap is soon made by reads, and each collection delays some of them
+	// (line 5 there, its p99).
 	leastGarbage = 24 << 20
 )
 
