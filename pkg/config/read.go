@@ -50,6 +50,30 @@ type fingerprint [sha256.Size]byte
 // which belong to the cluster, are only collected. A file that cannot be read is a
 // finding; the error says that the folder itself cannot. Nil presets know none.
 func Read(dir string, presets Presets) (*Objects, error) {
+	c, err := list(dir)
+	if err != nil {
+		return nil, err
+	}
+	return c.parse(presets), nil
+}
+
+// A content is what a folder's files hold, not parsed yet.
+type content struct {
+	files       []file
+	folders     []string  // as in Objects
+	findings    []Finding // of files that cannot be found
+	fingerprint fingerprint
+}
+
+// A file is what was read of it, or why it was not.
+type file struct {
+	path string
+	data []byte
+	err  error
+}
+
+// list reads the files of a folder.
+func list(dir string) (*content, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return nil, fmt.Errorf("configuration folder cannot be read: %w", err)
@@ -63,24 +87,33 @@ func Read(dir string, presets Presets) (*Objects, error) {
 	}
 	slices.Sort(w.files)
 
-	objects := &Objects{Findings: w.findings, folders: w.folders}
-	p := newParser(objects, presets)
+	c := &content{folders: w.folders, findings: w.findings}
 	hash := sha256.New()
-	for _, file := range w.files {
-		data, err := readFile(file)
-		fmt.Fprintf(hash, "%q %d %v\n", file, len(data), err)
+	for _, path := range w.files {
+		data, err := readFile(path)
+		fmt.Fprintf(hash, "%q %d %v\n", path, len(data), err)
 		hash.Write(data)
-		if err != nil {
-			objects.Findings = append(objects.Findings, unreadable(file, err))
-			continue
-		}
-		p.file(file, data)
+		c.files = append(c.files, file{path, data, err})
 	}
 	for _, f := range w.findings {
 		fmt.Fprintln(hash, f)
 	}
-	hash.Sum(objects.fingerprint[:0])
-	return objects, nil
+	hash.Sum(c.fingerprint[:0])
+	return c, nil
+}
+
+// parse makes objects of the files.
+func (c *content) parse(presets Presets) *Objects {
+	objects := &Objects{Findings: c.findings, folders: c.folders, fingerprint: c.fingerprint}
+	p := newParser(objects, presets)
+	for _, f := range c.files {
+		if f.err != nil {
+			objects.Findings = append(objects.Findings, unreadable(f.path, f.err))
+			continue
+		}
+		p.file(f.path, f.data)
+	}
+	return objects
 }
 
 // A folderWalk collects files, each once, also where links lead in circles.

@@ -65,10 +65,11 @@ type reload struct {
 	folders []string // that were read from
 }
 
-// run reads the folder, and tells of what is new, or of all again. It returns the
-// folders that were read from.
+// run reads the folder, and tells of what is new, or of all again. Files that are
+// as they were are not parsed: each poll comes here, and ten thousand metrics take
+// most of a second. It returns the folders that were read from.
 func (r *reload) run(again bool) []string {
-	objects, err := Read(r.watcher.Dir, r.watcher.Presets)
+	files, err := list(r.watcher.Dir)
 	if err != nil {
 		if err.Error() != r.failure {
 			r.failure = err.Error()
@@ -78,12 +79,12 @@ func (r *reload) run(again bool) []string {
 		}
 		return r.folders
 	}
-	r.folders = objects.folders
-	if objects.fingerprint == r.last.fingerprint && r.failure == "" && !again {
+	r.folders = files.folders
+	if files.fingerprint == r.last.fingerprint && r.failure == "" && !again {
 		return r.folders
 	}
 	r.failure = ""
-	snapshot, findings := Merge(r.last, objects, r.watcher.Check)
+	snapshot, findings := Merge(r.last, files.parse(r.watcher.Presets), r.watcher.Check)
 	r.last = snapshot
 	r.watcher.OnChange(snapshot, findings)
 	return r.folders

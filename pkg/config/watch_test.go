@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"k8s.io/utils/clock"
+
+	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
 )
 
 // A change is one call of OnChange.
@@ -200,6 +202,36 @@ func TestReloadTellsOnce(t *testing.T) {
 	write(t, filepath.Join(dir, "a.yaml"), kongYAML)
 	f(kong) // the failure is over
 	f()
+}
+
+// countingPresets count how often a source is completed: each time it is parsed.
+type countingPresets struct{ completed int }
+
+func (p *countingPresets) Complete(*v1alpha1.GatewaySource) error { p.completed++; return nil }
+
+func TestReloadParsesChangesOnly(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	presets := &countingPresets{}
+	last, _, err := Load(dir, presets, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := reload{last: last, watcher: &Watcher{Dir: dir, Presets: presets, OnChange: func(*Snapshot, []Finding) {}}}
+	f := func(text string, again bool, want int) {
+		t.Helper()
+		write(t, filepath.Join(dir, "a.yaml"), text)
+		presets.completed = 0
+		r.run(again)
+		if presets.completed != want {
+			t.Errorf("%d sources were parsed, want %d", presets.completed, want)
+		}
+	}
+	f(kongYAML, false, 1)
+	f(kongYAML, false, 0)
+	f(kongYAML, true, 1) // the presets have changed
+	f(kongYAML, false, 0)
+	f(source("nginx"), false, 1)
 }
 
 // TestWatchAgain: what objects may name has changed, and no file has.
