@@ -242,6 +242,28 @@ func TestPodsThatAreNotReadyButAnswerCount(t *testing.T) {
 	}
 }
 
+func TestPodsThatJoinAndAnswerLateDoNotMultiplyTheLoad(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, 2)
+	f.warm()
+	old := slices.Clone(f.pods)
+	for range 2 {
+		p := f.add()
+		p.Expected, p.away = true, true
+	}
+	f.tick(300, old...)
+	f.load("the new ones have not answered yet")
+	for _, p := range f.pods {
+		p.away = false
+	}
+	for i := range 8 {
+		f.tick(300, f.pods...)
+		if i > 0 { // at the first they serve what they have shown nothing of
+			f.load(fmt.Sprintf("%d after", i))
+		}
+	}
+}
+
 func TestHalfOfThePodsSilentIsNotHalfTheLoad(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, 4)

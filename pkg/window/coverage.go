@@ -1,11 +1,15 @@
 package window
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // Coverage is how many of the targets that are expected answer.
 type Coverage struct {
 	// Covered of Expected targets had a scrape less than two intervals ago, and
-	// what is kept of them fills the window that was asked for.
+	// what is kept of them fills the window that was asked for. A target that has
+	// joined others is expected once it has answered, or after two intervals.
 	Covered, Expected int
 	// Filling targets answer again after they were silent, and Wait is how many
 	// milliseconds it takes until the window of the first of them is filled.
@@ -29,8 +33,9 @@ func (w *Window) CoverageOver(at, full int64) Coverage {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	var c Coverage
+	since := w.servingSince(at)
 	for _, t := range w.targets {
-		if t.departed || !t.Expected {
+		if t.departed || !t.Expected || w.joining(t, at, since) {
 			continue
 		}
 		c.Expected++
@@ -67,6 +72,25 @@ func (w *Window) Targets() int {
 
 func (w *Window) covered(t *target, at int64) bool {
 	return len(t.t) > 0 && t.newest() > at-2*w.interval
+}
+
+// servingSince returns since when the first of the covered targets is expected, in
+// milliseconds; math.MaxInt64 where none is covered.
+func (w *Window) servingSince(at int64) int64 {
+	since := int64(math.MaxInt64)
+	for _, t := range w.targets {
+		if !t.departed && t.Expected && w.covered(t, at) {
+			since = min(since, t.awaited)
+		}
+	}
+	return since
+}
+
+// joining reports whether a target has joined others that answer, and had not two
+// intervals yet to answer for the first time. What it serves now, they have served
+// before: a sum that is scaled for it would be too high.
+func (w *Window) joining(t *target, at, since int64) bool {
+	return len(t.t) == 0 && since < t.awaited && at < t.awaited+2*w.interval
 }
 
 // filling returns how many milliseconds it takes until the rows of a target fill

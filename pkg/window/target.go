@@ -25,6 +25,8 @@ type target struct {
 	// first is the time of the first row ever, and resumed that of the last one
 	// that ended a silence; 0 for none.
 	first, resumed int64
+	// awaited is since when it is expected.
+	awaited int64
 	// left is the time of the last row that is a departure and not an answer; 0 for
 	// none.
 	left int64

@@ -154,6 +154,9 @@ func (w *Window) SetTargets(targets []metric.Target, at int64) {
 		if !labels.Equal(t.Labels, d.Labels) {
 			w.generation++
 		}
+		if d.Expected && !t.Expected {
+			t.awaited = at
+		}
 		t.describe(d)
 	}
 	for id, t := range w.targets {

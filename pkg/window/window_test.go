@@ -371,6 +371,75 @@ func TestATargetThatWasSilentCountsAgainOnceItFillsTheWindow(t *testing.T) {
 	}
 }
 
+func TestATargetThatJoinsOthersIsExpectedOnceItHasAnsweredOrHadTwoIntervalsToDoSo(t *testing.T) {
+	t.Parallel()
+	f := newFeed(t, 5*second, metric.Selector{Name: "x"})
+	f.targets(0, "a", "b")
+	one := map[string]float64{"x": 1}
+	check := func(at int64, want string) {
+		t.Helper()
+		if got := f.coverage(at); got != want {
+			t.Errorf("at %d ms: %s, want %s", at, got, want)
+		}
+	}
+	// Those that are there from the start join nobody.
+	f.scrape("a", 0, one)
+	check(1*second, "2 targets, 1 of 2")
+	f.scrape("a", 5*second, one)
+	f.scrape("b", 5*second, one)
+	check(6*second, "2 targets, 2 of 2")
+
+	f.targets(10*second, "a", "b", "c", "d")
+	f.scrape("a", 10*second, one)
+	check(11*second, "4 targets, 2 of 2")
+	f.targets(15*second, "a", "b", "c", "d")
+	f.scrape("a", 15*second, one)
+	f.scrape("c", 15*second, one)
+	check(16*second, "4 targets, 2 of 3") // b is silent
+	f.scrape("b", 16*second, one)
+	check(20*second-1, "4 targets, 3 of 3")
+	check(20*second, "4 targets, 3 of 4") // and so is d
+}
+
+func TestATargetThatBecomesReadyJoinsThen(t *testing.T) {
+	t.Parallel()
+	f := newFeed(t, 5*second, metric.Selector{Name: "x"})
+	starting := endpoint("b")
+	starting.Expected = false
+	list := func(at int64, ready bool) {
+		starting.Expected = ready
+		f.w.SetTargets([]metric.Target{endpoint("a"), starting}, at)
+		f.scrape("a", at, map[string]float64{"x": 1})
+	}
+	for i, want := range []string{"1 of 1", "1 of 1", "1 of 1", "1 of 1", "1 of 1", "1 of 2"} {
+		at := int64(i) * 5 * second
+		list(at, i >= 3)
+		if got := f.coverage(at + second); got != "2 targets, "+want {
+			t.Errorf("at %d s: %s, want %s", at/second, got, want)
+		}
+	}
+}
+
+func TestTargetsThatTakeThePlaceOfAllOthersAreExpectedAtOnce(t *testing.T) {
+	t.Parallel()
+	f := newFeed(t, 5*second, metric.Selector{Name: "x"})
+	one := map[string]float64{"x": 1}
+	f.targets(0, "a", "b")
+	f.scrape("a", 0, one)
+	f.scrape("b", 0, one)
+	f.targets(5*second, "c", "d")
+	f.scrape("c", 5*second, one)
+	if got := f.coverage(6 * second); got != "2 targets, 1 of 2" {
+		t.Errorf("nobody is there who served before: %s", got)
+	}
+	f.targets(10*second, "c", "d", "e")
+	f.scrape("d", 10*second, one)
+	f.targets(20*second, "c", "d", "e", "f")
+	if got := f.coverage(21 * second); got != "4 targets, 0 of 4" {
+		t.Errorf("nobody who served before answers: %s", got)
+	}
+}
+
 func TestASilentTargetIsLeftOutOnceItIsNotCovered(t *testing.T) {
 	t.Parallel()
 	sel := &metric.Selector{Name: "x"}
