@@ -82,7 +82,7 @@ func (p *parser) suffixed() Expr {
 		e = &Paren{Pos: open, Inner: p.expression()}
 		p.closing(")", "(", open)
 	default:
-		p.unexpected("where an expression is due")
+		p.unexpected("where an expression is due", "write a value there, or remove what stands before it")
 	}
 	for {
 		at := p.tok.Pos
@@ -128,7 +128,7 @@ func (p *parser) colon(e Expr) Expr {
 	n, ok := e.(*Name)
 	if !ok || n.Local != nil {
 		if p.tok.kind != "(" && p.tok.kind != kindString && p.tok.kind != "{" {
-			p.unexpected("where the arguments of a method are due")
+			p.unexpected("where the arguments of a method are due", "write them in parentheses")
 		}
 		return &Method{Pos: at, Object: e, Name: name.text, Args: p.arguments()}
 	}

@@ -202,7 +202,7 @@ func (l *lexer) next() token {
 		return t
 	}
 	if len(t.text) > l.limit {
-		fail(t.Pos, "", "the string has more than %d bytes", l.limit)
+		fail(t.Pos, "make it shorter", "the string has more than %d bytes", l.limit)
 	}
 	return t
 }
@@ -278,7 +278,7 @@ func (l *lexer) number(at Pos) float64 {
 	}
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsInf(n, 0) {
-		fail(at, "", "malformed number `%s`", l.src[from:l.offset])
+		fail(at, "write a number below 1.8e308", "malformed number `%s`", l.src[from:l.offset])
 	}
 	return n
 }
@@ -344,7 +344,7 @@ func (l *lexer) escape(b *strings.Builder) {
 			l.offset++
 		}
 		if n > math.MaxUint8 {
-			fail(at, "", "the escape \\%d is beyond \\255", n)
+			fail(at, "write the character itself", "the escape \\%d is beyond \\255", n)
 		}
 		b.WriteByte(byte(n))
 	default:

@@ -41,14 +41,14 @@ func Parse(source string, maxString int) (program *Program, err error) {
 		case "=", ",":
 		default:
 			if !isCall(e) || isPromQL(p.tok) || !p.startsStatement() {
-				p.unexpected("after an expression")
+				p.unexpected("after an expression", "remove it, or join both by an operator or a comma")
 			}
 		}
 		p = newParser(source, maxString) // it is a call or an assignment and more
 	}
 	body := p.block()
 	if p.tok.kind != kindEOF {
-		p.unexpected("")
+		p.unexpected("", "remove it: there is nothing left to close")
 	}
 	if len(body) == 0 {
 		p.empty()
@@ -104,7 +104,7 @@ func (p *parser) accept(kind string) bool {
 
 func (p *parser) expect(kind, where string) {
 	if p.tok.kind != kind {
-		p.unexpected(where + ", where `" + kind + "` is due")
+		p.unexpected(where+", where `"+kind+"` is due", "write `"+kind+"` there")
 	}
 	p.advance()
 }
@@ -115,13 +115,22 @@ func (p *parser) closing(kind, opened string, at Pos) {
 		p.advance()
 		return
 	}
-	p.unexpected(fmt.Sprintf("where `%s` is due to close the `%s` of line %d", kind, opened, at.Line))
+	cure := "write `" + kind + "` there"
+	switch {
+	case kind == "}" && p.tok.kind == "=":
+		cure = `write name = value, or ["name"] = value`
+	case p.tok.kind == kindEOF || isKeyword(kind):
+	case kind == "}" && p.last.kind == kindName:
+		cure = "write name = value, a comma before what follows, or `}` there"
+	case kind == "}", kind == ")":
+		cure += ", or a comma before what follows"
+	}
+	p.unexpected(fmt.Sprintf("where `%s` is due to close the `%s` of line %d", kind, opened, at.Line), cure)
 }
 
-// unexpected fails at the current token. Words of PromQL and of other languages
-// get their own cure.
-func (p *parser) unexpected(where string) {
-	cure := ""
+// unexpected fails at the current token, with this cure. Words of PromQL and of
+// other languages get their own.
+func (p *parser) unexpected(where, cure string) {
 	switch {
 	case isPromQL(p.tok):
 		cure = promQL[p.tok.text]
@@ -191,11 +200,15 @@ func (p *parser) jump() {
 
 func (p *parser) name(where string) token {
 	if p.tok.kind != kindName {
+		cure := "write a name there"
+		if where == "after a colon" {
+			cure = "a colon is part of a metric's name; give a field its value by name = value"
+		}
 		where += ", where a name is due"
 		if isKeyword(p.tok.kind) {
 			fail(p.tok.Pos, "choose another name", "`%s` is a word of the language and no name", p.tok.kind)
 		}
-		p.unexpected(where)
+		p.unexpected(where, cure)
 	}
 	return p.advance()
 }
@@ -242,7 +255,7 @@ func (p *parser) statements() []Stmt {
 			switch p.tok.kind {
 			case kindEOF, "end", "else", "elseif", "until":
 			default:
-				p.unexpected("after return, which is the last statement of its block")
+				p.unexpected("after return, which is the last statement of its block", "remove it, or move it before return")
 			}
 			return body
 		default:
@@ -417,7 +430,7 @@ func (p *parser) callOrAssign() Stmt {
 	if p.tok.kind != "=" && p.tok.kind != "," {
 		if !isCall(e) {
 			if isPromQL(p.tok) {
-				p.unexpected("")
+				p.unexpected("", "")
 			}
 			fail(at, "assign it to a local variable or return it", "an expression is no statement")
 		}

@@ -141,6 +141,9 @@ func TestErrors(t *testing.T) {
 			if !errors.As(err, &failure) {
 				t.Fatalf("Parse gives %v, not a *syntax.Error", err)
 			}
+			if failure.Cure == "" {
+				t.Error("there is no cure")
+			}
 			golden(t, strings.TrimSuffix(file, ".lua")+".golden", fmt.Sprintf("%v; %s\n", failure, failure.Cure))
 		})
 	}

@@ -1,0 +1,1 @@
+return {f = function(a, b return a end}
