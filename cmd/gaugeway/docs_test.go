@@ -85,7 +85,7 @@ func TestReferenceShowsErrors(t *testing.T) {
 	d := &reference{data: data}
 	d.guide("before\n```lua\n1 + 1\n\nreturn 1 +* 2\n```\nafter\n")
 	var want bytes.Buffer
-	want.WriteString("before\n```lua\n1 + 1\n--> 2\n\nreturn 1 +* 2\n--> error: lua: line 1: unexpected `*` where an expression is due\n```\nafter\n")
+	want.WriteString("before\n```lua\n1 + 1\n--> 2\n\nreturn 1 +* 2\n--> error: lua: line 1: unexpected `*` where an expression is due; write a value there, or remove what stands before it\n```\nafter\n")
 	if diff := cmp.Diff(want.String(), d.text.String()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

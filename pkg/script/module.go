@@ -167,11 +167,17 @@ var moduleName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 // percentiles are what pXX stands for.
 var percentiles = [...]string{"p50", "p90", "p95", "p99"}
 
+const cureModule = `write return {name = "...", metrics = {...}}`
+
 // ParseModule reads a preset.lua without running it, and checks its functions
 // as programs are checked. The error is an Errors with all mistakes.
 func ParseModule(source string) (*Module, error) {
 	if len(source) > maxModuleBytes {
 		return nil, Errors{{Message: fmt.Sprintf("the module has %d bytes, more than %d", len(source), maxModuleBytes), Cure: "make it shorter"}}
+	}
+	source = strings.TrimPrefix(source, "\ufeff") // of some editors
+	if strings.TrimSpace(source) == "" {
+		return nil, Errors{{Line: 1, Column: 1, Message: "the module is empty", Cure: cureModule}}
 	}
 	tree, err := syntax.Parse(source, maxModuleString)
 	if err != nil {
@@ -197,15 +203,14 @@ func (r *moduleReader) errorf(at syntax.Pos, cure, format string, args ...any) {
 }
 
 func (r *moduleReader) read(tree *syntax.Program) {
-	const cure = `write return {name = "...", metrics = {...}}`
 	ret, ok := tree.Body[0].(*syntax.Return)
 	if !ok || tree.Expression || len(ret.Exprs) != 1 {
-		r.errorf(tree.Body[0].At(), cure, "a module is one return of a table")
+		r.errorf(tree.Body[0].At(), cureModule, "a module is one return of a table")
 		return
 	}
 	table, ok := syntax.Strip(ret.Exprs[0]).(*syntax.Table)
 	if !ok {
-		r.errorf(syntax.Start(ret.Exprs[0]), cure, "a module is one return of a table")
+		r.errorf(syntax.Start(ret.Exprs[0]), cureModule, "a module is one return of a table")
 		return
 	}
 	m := r.module

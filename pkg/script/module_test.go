@@ -2,6 +2,7 @@ package script
 
 import (
 	"errors"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -140,6 +141,23 @@ func mistakesOf(t *testing.T, err error) []string {
 		t.Errorf("the error is %T %v, not Errors", err, err)
 	}
 	return printed(all)
+}
+
+// TestModuleBeginning: an empty file is none, and a byte order mark is nothing.
+func TestModuleBeginning(t *testing.T) {
+	t.Parallel()
+	for _, empty := range []string{"", "\ufeff", " \n\t"} {
+		if _, err := ParseModule(empty); err == nil || err.Error() != `line 1: the module is empty; write return {name = "...", metrics = {...}}` {
+			t.Errorf("%q: %v", empty, err)
+		}
+	}
+	source, err := os.ReadFile("../../lua/kong/preset.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ParseModule("\ufeff" + string(source)); err != nil {
+		t.Errorf("a module with a byte order mark: %v", err)
+	}
 }
 
 // TestModuleSize checks the bounds of a module.
