@@ -246,13 +246,8 @@ func placed(name string, e *script.Error) string {
 }
 
 func (ev *evaluator) parser() *exposition.Parser {
-	o := exposition.Options{Format: ev.format, Want: func(lset labels.Labels) bool {
-		ev.sighting.See(lset.Get(labels.MetricName))
-		return ev.window.Wanted(lset)
-	}}
-	if ev.preset != nil {
-		o.JSON = ev.preset.JSON
-	}
+	o := exposition.Options{Format: ev.format, Want: ev.window.Wanted}
+	ev.sighting.Watch(ev.preset, &o)
 	return exposition.NewParser(o)
 }
 
@@ -282,7 +277,7 @@ func (ev *evaluator) readFiles(args []string, errOut io.Writer) error {
 		}
 		batch, stats, err := parser.Parse(body, exposition.RecordedContentType(body), r.at)
 		if err != nil {
-			return fmt.Errorf("%s: %w", r.path, err)
+			return fmt.Errorf("%s: %s", r.path, flagNames.Replace(err.Error()))
 		}
 		warnOfDropped(errOut, r.path, stats)
 		if err := ev.window.Append(target.ID, batch); err != nil {
@@ -409,6 +404,8 @@ var flagNames = strings.NewReplacer(
 	"spec.scrapeTimeout", "--timeout",
 	"spec.authorization or spec.basicAuth", "--bearer-token-file",
 	"choose the format StubStatus", "add --format StubStatus",
+	"choose the format Csv", "add --format Csv",
+	"choose the format Auto", "add --format Auto",
 )
 
 // evaluate runs the program at the time of the last scrape and prints the result.

@@ -4,8 +4,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/prometheus/prometheus/model/labels"
-
 	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
 	"github.com/gaugeway/gaugeway/pkg/exposition"
 	"github.com/gaugeway/gaugeway/pkg/metric"
@@ -73,19 +71,13 @@ func expressionField(m *v1alpha1.GatewayMetric) string {
 }
 
 // watch has a poller's parser tell what the target shows of the names by which
-// gateways are known, where the source names a preset. The parser asks once for
-// each series that it has not seen before, so that a scrape costs no more.
+// gateways are known, where the source names a preset.
 func (s *source) watch(p *poller, of *preset.Preset, o *exposition.Options) {
 	if of == nil {
 		return
 	}
-	sighting, want := s.engine.presets.Load().NewSighting(), o.Want
-	o.JSON = of.JSON
-	o.Want = func(lset labels.Labels) bool {
-		sighting.See(lset.Get(labels.MetricName))
-		return want(lset)
-	}
-	p.sighting = sighting
+	p.sighting = s.engine.presets.Load().NewSighting()
+	p.sighting.Watch(of, o)
 }
 
 // recognize compares what a target shows with the preset that the source names.

@@ -190,6 +190,31 @@ func TestAWrongPresetSaysWhichGatewayItIs(t *testing.T) {
 	}
 }
 
+// TestABodyThatCannotBeReadSaysWhichGatewayItIs: the failure of the scrape tells.
+func TestABodyThatCannotBeReadSaysWhichGatewayItIs(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	set, findings, err := preset.LoadSet(fstest.MapFS{
+		"red/preset.lua":    {Data: []byte(testPreset("red"))},
+		"nginxx/preset.lua": {Data: []byte(strings.ReplaceAll(strings.Replace(testPreset("nginxx"), "facts =", `format = "StubStatus", facts =`, 1), "nginxx_up", "nginx_connections_active"))},
+	}, "")
+	if err != nil || len(findings) > 0 {
+		t.Fatalf("presets: %v %v", findings, err)
+	}
+	r.engine.UsePresets(set)
+	g := newGateway(t)
+	g.say("Active connections: 2 \nserver accepts handled requests\n 3 3 4 \nReading: 0 Writing: 1 Waiting: 1 \n")
+	src := r.source("gw", g.URL)
+	src.Spec.Preset = "red"
+	r.apply()
+	r.tick("gw")
+	s, _ := r.engine.Source(metric.Key{Namespace: "ns", Name: "gw"})
+	want := strings.TrimPrefix(g.URL, "http://") + ": the body cannot be read: it does not look like red: it looks like nginxx (nginx_connections_active); write preset: nginxx (this is nginx's stub_status: choose the format StubStatus)"
+	if got := strings.Join(s.Failures, "\n"); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 // TestWhatLooksLikeNothing: an endpoint of which no preset knows anything, and
 // one that has shown nothing yet.
 func TestWhatLooksLikeNothing(t *testing.T) {

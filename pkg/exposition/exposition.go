@@ -67,6 +67,10 @@ type Options struct {
 	Layouts *Layouts
 	// JSON are the rules of the format Json, which needs them.
 	JSON *JSONRules
+	// Review is shown each body after it was read, with the error of reading it or
+	// nil, and returns the error of Parse: one that says more, or the same. It must
+	// not keep the body. Nil changes nothing.
+	Review func(body []byte, contentType string, err error) error
 }
 
 // A Parser reads the bodies of one target. It is not for concurrent use.
@@ -82,6 +86,7 @@ type Parser struct {
 	rules   *JSONRules
 	want    func(labels.Labels) bool
 	layouts *Layouts
+	review  func([]byte, string, error) error
 	table   *metric.Table
 	layout  *layout
 	owned   bool         // words and series of the layout are this parser's alone
@@ -99,7 +104,7 @@ func NewParser(o Options) *Parser {
 	if want == nil {
 		want = func(labels.Labels) bool { return true }
 	}
-	p := &Parser{format: o.Format, rules: o.JSON, want: want, layouts: o.Layouts}
+	p := &Parser{format: o.Format, rules: o.JSON, want: want, layouts: o.Layouts, review: o.Review}
 	p.forget()
 	return p
 }
@@ -127,6 +132,9 @@ func (p *Parser) Parse(body []byte, contentType string, at int64) (metric.Batch,
 	}}
 	err := p.read(r, body, contentType)
 	p.layout, p.owned = r.layout, r.owned
+	if p.review != nil {
+		err = p.review(body, contentType, err)
+	}
 	if err != nil {
 		return metric.Batch{}, r.stats, err
 	}

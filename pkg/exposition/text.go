@@ -135,9 +135,14 @@ func (t *textReader) read() error {
 }
 
 // strip removes the carriage returns from pos on, as soon as there is something
-// that was not predicted: no line that was predicted has one.
+// that was not predicted: no line that was predicted has one. Blank lines take
+// their place at the end, for who reads the body once more.
 func (t *textReader) strip(pos int) {
-	t.body = t.body[:pos+len(withoutCR(t.body[pos:]))]
+	end := pos + len(withoutCR(t.body[pos:]))
+	for i := range t.body[end:] {
+		t.body[end+i] = '\n'
+	}
+	t.body = t.body[:end]
 	t.stripped = true
 }
 

@@ -24,6 +24,7 @@ type indexed struct {
 	Metrics   int      `json:"metrics"` // how many
 	Signature []string `json:"signature"`
 	Embeds    []string `json:"embeds,omitempty"`
+	Format    string   `json:"format"`
 }
 
 // Index returns the text of the index of all presets, in JSON: what a list of them
@@ -31,7 +32,7 @@ type indexed struct {
 func (s *Set) Index() (string, error) {
 	index := map[string]indexed{}
 	for name, e := range s.entries {
-		index[name] = indexed{Title: e.Title, Versions: e.Versions, Metrics: e.Metrics, Signature: e.signature, Embeds: e.embeds}
+		index[name] = indexed{Title: e.Title, Versions: e.Versions, Metrics: e.Metrics, Signature: e.signature, Embeds: e.embeds, Format: e.format}
 	}
 	text, err := json.MarshalIndent(index, "", "  ")
 	if err != nil {
@@ -58,7 +59,7 @@ func OpenSet(embedded fs.FS, dir string) (*Set, []config.Finding, error) {
 		get := sync.OnceValues(func() (*Preset, error) { return s.readEmbedded(embedded, name) })
 		s.entries[name] = entry{
 			Summary:   Summary{Name: name, Title: known.Title, Versions: known.Versions, Metrics: known.Metrics},
-			signature: known.Signature, embeds: known.Embeds, get: get,
+			signature: known.Signature, embeds: known.Embeds, format: known.Format, get: get,
 		}
 		s.modules[name] = script.ModuleOnDemand(name, func() (*script.Module, error) {
 			p, err := get()

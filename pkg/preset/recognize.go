@@ -16,6 +16,11 @@ type Sighting struct {
 	mu    sync.Mutex
 	any   bool            // it shows something
 	names map[string]bool // of signatures
+
+	// Of the parser that is watched: what the last body that it could not read shows
+	// in the ways of other presets, and why it could not. The parser's alone.
+	reviewed *Sighting
+	why      string
 }
 
 // NewSighting returns a Sighting of an endpoint that has shown nothing yet.

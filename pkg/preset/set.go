@@ -48,6 +48,7 @@ type Summary struct {
 type entry struct {
 	Summary
 	signature, embeds []string
+	format            string
 	// get returns the preset, or why it cannot be read.
 	get func() (*Preset, error)
 	// own is the text of a preset of a user's folder; empty for one of gaugeway.
@@ -248,7 +249,7 @@ func Folders(dir string) []string {
 func (s *Set) put(p *Preset) {
 	s.entries[p.Name] = entry{
 		Summary:   Summary{Name: p.Name, Title: p.Title, Versions: p.Versions, Metrics: len(p.Metrics)},
-		signature: p.Signature, embeds: p.Embeds, get: func() (*Preset, error) { return p, nil },
+		signature: p.Signature, embeds: p.Embeds, format: p.Format, get: func() (*Preset, error) { return p, nil },
 	}
 	s.modules[p.Name] = p.Module
 }
