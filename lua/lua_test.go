@@ -42,7 +42,7 @@ func TestEveryFolderIsAPreset(t *testing.T) {
 }
 
 // TestEveryPresetIsTested: its cases pass, cover what every preset has to, and
-// have each of its metrics.
+// have each of its metrics with each of its labels.
 func TestEveryPresetIsTested(t *testing.T) {
 	t.Parallel()
 	set := load(t)
@@ -50,7 +50,7 @@ func TestEveryPresetIsTested(t *testing.T) {
 		t.Run(p.Name, func(t *testing.T) {
 			t.Parallel()
 			cases := casesOf(t, set, p.Name)
-			covered, tested := map[string]bool{}, map[string]bool{}
+			covered, tested, labels := map[string]bool{}, map[string]bool{}, map[string]bool{}
 			for _, c := range cases {
 				for _, what := range c.Covers {
 					covered[what] = true
@@ -58,6 +58,13 @@ func TestEveryPresetIsTested(t *testing.T) {
 				for _, u := range c.Uses() {
 					if u.Preset == p.Name {
 						tested[u.Metric] = true
+						m, _ := p.Metric(u.Metric)
+						for _, label := range slices.Concat(u.By, u.Labels) {
+							if label == vocabulary.UpstreamPod {
+								label = "upstream"
+							}
+							labels[m.Written+" "+label] = true
+						}
 					}
 				}
 			}
@@ -70,6 +77,11 @@ func TestEveryPresetIsTested(t *testing.T) {
 			for _, m := range p.Metrics {
 				if !tested[m.Name] {
 					t.Errorf("no case tests %s: write preset: {gateway: %s, metric: %s}", m.Name, p.Name, m.Name)
+				}
+				for _, label := range m.LabelNames() {
+					if !labels[m.Written+" "+label] {
+						t.Errorf("no case selects or groups %s by %s: write preset: {gateway: %s, metric: %s, by: [%s]}", m.Name, label, p.Name, m.Name, label)
+					}
 				}
 			}
 			for _, r := range preset.RunAll(cases, script.Limits{}) {
