@@ -194,6 +194,18 @@ func (s *Scenario) AwaitReady(namespace, deployment string) {
 	})
 }
 
+// AwaitEndpoints waits until a Service has so many ready endpoints, for the load
+// and for gateways that follow it.
+func (s *Scenario) AwaitEndpoints(service string, want int) {
+	s.Helper()
+	s.Eventually(Patience, fmt.Sprintf("%d endpoints of service %s", want, service), func() error {
+		if got := s.Node.Endpoints(s.Namespace, service); len(got) != want {
+			return fmt.Errorf("they are %v", got)
+		}
+		return nil
+	})
+}
+
 // AwaitReplicas waits until a Deployment is scaled to a number of replicas.
 func (s *Scenario) AwaitReplicas(patience time.Duration, deployment string, want int32) {
 	s.Helper()

@@ -75,11 +75,11 @@ func (l *Load) TrueRate(window time.Duration) Column {
 	return Column{"answered", func(context.Context) float64 { return l.Truth(window).RPS }}
 }
 
-// A Row is what the columns read at one time.
+// A Row is what the columns read, one after the other, from At to End.
 type Row struct {
-	At     time.Time
-	Values []float64
-	Mark   string
+	At, End time.Time
+	Values  []float64
+	Mark    string
 }
 
 // A Timeline records columns ten times a second.
@@ -120,6 +120,7 @@ func (tl *Timeline) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return // what was read is not worth anything
 		}
+		row.End = time.Now()
 		tl.mu.Lock()
 		row.Mark, tl.mark = tl.mark, ""
 		tl.rows = append(tl.rows, row)
@@ -161,11 +162,12 @@ func (tl *Timeline) First(column string, after time.Time, condition func(float64
 }
 
 // Range returns the least and the greatest value of a column between two times,
-// and how many of the rows had no value.
+// and how many of the rows had no value. A row that was still being read at the
+// second time may tell of what came after it, and is left out.
 func (tl *Timeline) Range(column string, from, to time.Time) (least, greatest float64, without int) {
 	least, greatest = math.NaN(), math.NaN()
 	for _, row := range tl.Rows() {
-		if row.At.Before(from) || row.At.After(to) {
+		if row.At.Before(from) || row.End.After(to) {
 			continue
 		}
 		v := row.Values[tl.index(column)]

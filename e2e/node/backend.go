@@ -63,6 +63,9 @@ type wishes struct {
 	handler func(pod string) http.Handler
 	llm     VLLM
 	models  []*model // that run
+	// unserved requests wait until a model runs.
+	unserved float64
+	held     bool // pods do not start
 }
 
 // of returns a namespace's wishes; the caller holds the lock.

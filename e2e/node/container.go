@@ -114,6 +114,13 @@ func (c *Container) probe(ctx context.Context) {
 	}
 }
 
+// answers says whether the readiness probe passes.
+func (c *Container) answers() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.passes
+}
+
 // revive kills a container whose liveness probe fails, so that it is restarted.
 // That probe runs as rarely as it says: a test's machine may be busy.
 func (c *Container) revive(ctx context.Context) {

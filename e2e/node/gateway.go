@@ -91,14 +91,16 @@ func (g *gateway) launch(cmd *exec.Cmd, env map[string]string) (program, error) 
 func (g *gateway) follow(p *process.Process, current []string, upstreams func() []string) {
 	tick := time.NewTicker(probePeriod)
 	defer tick.Stop()
-	for {
+	for answered := false; ; {
 		select {
 		case <-p.Done():
 			return
 		case <-tick.C:
 		}
 		next := upstreams()
-		if slices.Equal(current, next) {
+		// One that has not answered yet may not know the signal, and end of it.
+		answered = answered || g.container.answers()
+		if !answered || slices.Equal(current, next) {
 			continue
 		}
 		if err := g.configure(next); err != nil {

@@ -140,6 +140,31 @@ func (n *Node) Pods(namespace, selector string) []*Pod {
 	return pods
 }
 
+// HoldStarts says whether pods of a namespace that are created from now on wait
+// with their start.
+func (n *Node) HoldStarts(namespace string, hold bool) {
+	n.settings.mu.Lock()
+	defer n.settings.mu.Unlock()
+	n.settings.of(namespace).held = hold
+}
+
+// awaitStart waits until pods of a namespace may start.
+func (n *Node) awaitStart(ctx context.Context, namespace string) error {
+	held := func() bool {
+		n.settings.mu.Lock()
+		defer n.settings.mu.Unlock()
+		return n.settings.of(namespace).held
+	}
+	for held() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
 // Endpoints returns host:port of the ready endpoints of a Service's first port.
 func (n *Node) Endpoints(namespace, service string) []string {
 	list, err := n.slices.EndpointSlices(namespace).List(labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: service}))

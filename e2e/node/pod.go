@@ -199,6 +199,9 @@ func (p *Pod) begin(ctx context.Context) error {
 	object := p.Object()
 	p.initialStatus(object)
 	p.writeStatus(ctx)
+	if err := p.node.awaitStart(ctx, object.Namespace); err != nil {
+		return err
+	}
 	if delay, err := time.ParseDuration(object.Annotations[AnnotationStartDelay]); err == nil {
 		select {
 		case <-ctx.Done():

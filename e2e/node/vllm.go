@@ -10,7 +10,10 @@ import (
 )
 
 // VLLM is the work of all pods of the image e2e/vllm in a namespace together.
-// Each of the pods that run shows an equal share of it in vLLM's exposition.
+// Each of the pods that run shows an equal share of it in vLLM's exposition. The
+// requests that wait are shared by the pods that run when the work is set, and stay
+// where they are until their pod ends: a pod that joins takes none of another's,
+// so that whoever reads one pod after the other counts none twice.
 type VLLM struct {
 	Running, Waiting          float64 // requests
 	PromptTokensPerSecond     float64
@@ -27,12 +30,30 @@ func (n *Node) SetVLLM(namespace string, v VLLM) {
 	w := n.settings.of(namespace)
 	w.settle(time.Now())
 	w.llm = v
+	for _, m := range w.models {
+		m.waiting = 0
+	}
+	w.unserved = 0
+	w.enqueue(v.Waiting)
+}
+
+// enqueue lets requests wait, an equal share at each of the models that run, or
+// for the first to come; the caller holds the lock.
+func (w *wishes) enqueue(requests float64) {
+	if len(w.models) == 0 {
+		w.unserved += requests
+		return
+	}
+	for _, m := range w.models {
+		m.waiting += requests / float64(len(w.models))
+	}
 }
 
 // A model is one vLLM server: what it has counted.
 type model struct {
 	pod                          string
 	since                        time.Time // up to when it has counted
+	waiting                      float64   // requests
 	prompt, generation, finished float64
 	buckets                      []float64 // of the time to first token, cumulative
 	seconds                      float64
@@ -87,11 +108,15 @@ func (c *Container) launchVLLM(env map[string]string) (program, error) {
 		w.settle(time.Now())
 		f(w)
 	}
-	change(func(w *wishes) { w.models = append(w.models, m) })
+	change(func(w *wishes) {
+		w.models = append(w.models, m)
+		m.waiting, w.unserved = w.unserved, 0
+	})
 	c.pod.node.background.Go(func() {
 		<-p.Done()
 		change(func(w *wishes) {
 			w.models = slices.DeleteFunc(w.models, func(other *model) bool { return other == m })
+			w.enqueue(m.waiting)
 		})
 	})
 	return p, nil
@@ -110,7 +135,7 @@ func (m *model) show(w io.Writer, v VLLM, models float64) {
 		fmt.Fprintf(w, "%s{%s%s} %g\n", name, labels, more, math.Floor(value))
 	}
 	gauge("vllm:num_requests_running", "Number of requests in model execution batches.", v.Running/models)
-	gauge("vllm:num_requests_waiting", "Number of requests waiting to be processed.", v.Waiting/models)
+	gauge("vllm:num_requests_waiting", "Number of requests waiting to be processed.", m.waiting)
 	gauge("vllm:kv_cache_usage_perc", "KV-cache usage. 1 means 100 percent usage.", v.CacheUsage)
 	counter("vllm:prompt_tokens_total", "Number of prefill tokens processed.", "", m.prompt)
 	counter("vllm:generation_tokens_total", "Number of generation tokens processed.", "", m.generation)

@@ -237,10 +237,12 @@ func doctorInstallation(s *cluster.Scenario) {
 	follow(s, awaitFinding(s, finding{"warning", deployment, "one replica: while it restarts no HorizontalPodAutoscaler has a metric", "--replicas=2"}))
 	s.AwaitReady(systemNamespace, "gaugeway")
 
+	last := gaugewayPods(s)
 	s.Kubectl("-n", systemNamespace, "scale", "deployment", "gaugeway", "--replicas=0")
 	awaitFinding(s, finding{"error", deployment, "scaled to 0 replicas: nothing is measured", "--replicas=2"})
 	awaitFinding(s, finding{"error", "Service gaugeway-system/gaugeway", "it has no ready endpoint", ""})
 	awaitFinding(s, finding{"error", "APIService v1beta1.external.metrics.k8s.io", "not available", ""})
+	awaitEnd(s, last) // a leader on its way out would register it again
 }
 
 // doctorForeign has the API registered by nobody and then by another adapter;

@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	flashSaleQuiet  = 20.0             // requests per second
-	flashSaleLoad   = 395.0            // requests per second; above 1.1 x 7 pods' 350, below 8 pods' 400
+	flashSaleQuiet  = 12.0             // requests per second
+	flashSaleFloor  = 150.0            // of the schedule: 3 pods
+	flashSaleLoad   = 235.0            // as far above 1.1 x 4 pods' 200 as below 5 pods' 250
 	flashSaleLead   = 10 * time.Second // from the schedule's begin to the load
 	flashSaleClimb  = 15 * time.Second
 	flashSaleHold   = 15 * time.Second
@@ -59,23 +60,23 @@ func flashSale(s *cluster.Scenario) {
 	if _, most, _ := tl.Range("desired", quiet, begin); most > 1 {
 		s.Errorf("%v replicas were wanted before the schedule began, want 1", most)
 	}
-	if ready, _, _ := tl.Range("ready", start.Add(-500*time.Millisecond), start); ready != 6 {
-		s.Errorf("%v pods were ready when the load started, want 6", ready)
+	if ready, _, _ := tl.Range("ready", start.Add(-500*time.Millisecond), start); ready != 3 {
+		s.Errorf("%v pods were ready when the load started, want 3", ready)
 	}
-	if _, most, _ := tl.Range("desired", start, end); most != 8 {
-		s.Errorf("%v replicas were wanted for %v requests per second, want 8", most, flashSaleLoad)
+	if _, most, _ := tl.Range("desired", start, end); most != 5 {
+		s.Errorf("%v replicas were wanted for %v requests per second, want 5", most, flashSaleLoad)
 	}
-	if least, _, _ := tl.Range("desired", start, over); least < 6 {
-		s.Errorf("%v replicas were wanted while the load was on, want at least 6", least)
+	if least, _, _ := tl.Range("desired", start, over); least < 3 {
+		s.Errorf("%v replicas were wanted while the load was on, want at least 3", least)
 	}
 	if tr := l.Truth(time.Hour); tr.Failed+tr.Lost > 0 {
 		s.Errorf("requests failed or were lost: %+v", tr)
 	}
 	flashSaleSteps(s, tl, []flashSaleStep{
-		{what: "the schedule begins", at: begin, published: 300, desired: 6},
-		{what: "load above 6 pods' 330/s", after: start, gateway: 330, published: 330, desired: 7},
-		{what: "load above 7 pods' 385/s", after: start, gateway: 385, published: 385, desired: 8},
-		{what: "load below 300/s", after: over, gateway: 300, published: 300, desired: 6, in: true},
+		{what: "the schedule begins", at: begin, published: flashSaleFloor, desired: 3},
+		{what: "load above 3 pods' 165/s", after: start, gateway: 165, published: 165, desired: 4},
+		{what: "load above 4 pods' 220/s", after: start, gateway: 220, published: 220, desired: 5},
+		{what: "load below 150/s", after: over, gateway: flashSaleFloor, published: flashSaleFloor, desired: 3, in: true},
 		{what: "the schedule ends", at: closing, published: 50, desired: 1, in: true},
 	})
 }

@@ -17,7 +17,7 @@ func helm(s *cluster.Scenario) {
 	s.Node.SetExposition(s.Namespace, func(string) string { return "queue_length 4\nin_flight 1\n" })
 	s.Apply("../lifecycle/edge.yaml")
 	s.AwaitReady(s.Namespace, "edge")
-	before := inventory(s)
+	before := inventoryBefore(s)
 
 	const chart = "manifests/chart/gaugeway"
 	begin := time.Now()

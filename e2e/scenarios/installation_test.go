@@ -115,15 +115,14 @@ func awaitEnd(s *cluster.Scenario, pods []*node.Pod) {
 // inventory lists the objects of the cluster as resource namespace/name. Left
 // out are events, which outlive what they are about, and what is in the namespaces
 // of earlier scenarios, which are being deleted.
-func inventory(s *cluster.Scenario) map[string]bool {
-	s.Helper()
+func inventory(s *cluster.Scenario) (map[string]bool, error) {
 	lists, err := s.Client.Discovery().ServerPreferredResources()
 	if err != nil && !discovery.IsGroupDiscoveryFailedError(err) {
-		s.Fatal(err)
+		return nil, err
 	}
 	namespaces, err := s.Client.CoreV1().Namespaces().List(s.Context(), metav1.ListOptions{})
 	if err != nil {
-		s.Fatal(err)
+		return nil, err
 	}
 	ending := map[string]bool{}
 	for _, n := range namespaces.Items {
@@ -145,7 +144,7 @@ func inventory(s *cluster.Scenario) map[string]bool {
 			}
 			var objects metav1.PartialObjectMetadataList
 			if err := errors.Join(err, json.Unmarshal(b, &objects)); err != nil {
-				s.Fatalf("%s: %v", path, err)
+				return nil, fmt.Errorf("%s: %w", path, err)
 			}
 			for _, o := range objects.Items {
 				if ending[o.Namespace] || r.Kind == "Namespace" && ending[o.Name] {
@@ -155,7 +154,17 @@ func inventory(s *cluster.Scenario) map[string]bool {
 			}
 		}
 	}
-	return all
+	return all, nil
+}
+
+// inventoryBefore is the inventory to compare a later one with.
+func inventoryBefore(s *cluster.Scenario) (before map[string]bool) {
+	s.Helper()
+	s.Eventually(cluster.Patience, "the objects of the cluster", func() (err error) {
+		before, err = inventory(s)
+		return err
+	})
+	return before
 }
 
 // awaitNothingLeft waits until the cluster has no object that it did not have
@@ -163,7 +172,10 @@ func inventory(s *cluster.Scenario) map[string]bool {
 func awaitNothingLeft(s *cluster.Scenario, before map[string]bool) {
 	s.Helper()
 	s.Eventually(cluster.Patience, "nothing to be left", func() error {
-		after := inventory(s)
+		after, err := inventory(s)
+		if err != nil {
+			return err // APIs that are going may fail
+		}
 		left, lost := maps.Clone(after), maps.Clone(before)
 		maps.DeleteFunc(left, func(o string, _ bool) bool { return before[o] })
 		// The addresses of Services of earlier scenarios end after their namespaces.
@@ -208,6 +220,7 @@ type reads struct {
 	wrong    []string
 	want     []float64
 	count    int
+	since    time.Time // reads that began earlier are of what was before
 }
 
 // A failure is a read without an answer.
@@ -235,9 +248,13 @@ func (r *reads) tolerate(reason string) {
 // column reads for a timeline.
 func (r *reads) column(s *cluster.Scenario) cluster.Column {
 	return cluster.Column{Name: r.name, Read: func(ctx context.Context) float64 {
+		begin := time.Now()
 		value, err := s.External(r.name)
 		r.mu.Lock()
 		defer r.mu.Unlock()
+		if begin.Before(r.since) {
+			return math.NaN()
+		}
 		r.count++
 		switch {
 		case ctx.Err() != nil:
@@ -255,7 +272,7 @@ func (r *reads) column(s *cluster.Scenario) cluster.Column {
 func (r *reads) expect(values ...float64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.want, r.failures, r.wrong, r.count = values, nil, nil, 0
+	r.want, r.failures, r.wrong, r.count, r.since = values, nil, nil, 0, time.Now()
 }
 
 // check says what went wrong since expect.

@@ -24,7 +24,7 @@ func lifecycle(s *cluster.Scenario) {
 	})
 	s.Apply("edge.yaml")
 	s.AwaitReady(s.Namespace, "edge")
-	before := inventory(s)
+	before := inventoryBefore(s)
 
 	install(s, "default")
 	s.AwaitGaugeway()

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -35,11 +36,15 @@ func readObject(s *cluster.Scenario, kind, name string) (*gatewayObject, error) 
 	return o, json.Unmarshal(b, o)
 }
 
+// statusPatience is for a message that changes while its reason stays: gaugeway
+// writes it every 30 s.
+const statusPatience = 30*time.Second + cluster.Patience
+
 // awaitCondition waits until a condition of an object has a reason, is about
 // its latest version, and has each of some texts in its message.
 func awaitCondition(s *cluster.Scenario, kind, name, condition, reason string, texts ...string) {
 	s.Helper()
-	s.Eventually(cluster.Patience, fmt.Sprintf("%s %s, %s: %s", kind, name, condition, reason), func() error {
+	s.Eventually(statusPatience, fmt.Sprintf("%s %s, %s: %s", kind, name, condition, reason), func() error {
 		o, err := readObject(s, kind, name)
 		if err != nil {
 			return err
@@ -60,6 +65,40 @@ func awaitCondition(s *cluster.Scenario, kind, name, condition, reason string, t
 		}
 		return nil
 	})
+}
+
+// awaitUnanswered waits until an external metric of the scenario's namespace has no
+// value, of none of gaugeway's replicas nor by way of the API server, and for the
+// same reason: one that an error says by fulfilling why.
+func awaitUnanswered(s *cluster.Scenario, name string, why func(error) bool) {
+	s.Helper()
+	s.Eventually(cluster.Patience, name+" to have no value", func() error {
+		check := func(got float64, err error, of string) error {
+			if err == nil {
+				return fmt.Errorf("%s is %v%s", name, got, of)
+			}
+			if !why(err) {
+				return fmt.Errorf("%s%s: %w", name, of, err)
+			}
+			return nil
+		}
+		got, err := s.External(name)
+		if err := check(got, err, ""); err != nil {
+			return err
+		}
+		for _, r := range s.GaugewayReplicas() {
+			v, err := r.External(name)
+			if err := check(v.Value.AsApproximateFloat64(), err, " of "+r.Name()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// says returns whether an error says some text.
+func says(text string) func(error) bool {
+	return func(err error) bool { return strings.Contains(err.Error(), text) }
 }
 
 // awaitExternal waits until an external metric of the scenario's namespace has a

@@ -37,11 +37,13 @@ func queue(s *cluster.Scenario) {
 		return queueWorkers(s, 0)
 	})
 
+	queueGone(s)
 	q.work(3)
 	one := tl.Mark("1 message")
 	q.put(1)
 	s.AwaitReplicas(cluster.Patience, "worker", 1)
 	s.AwaitReplicas(time.Minute, "worker", 0)
+	queueGone(s)
 	sixty := tl.Mark("60 messages")
 	q.put(60)
 	s.AwaitReplicas(cluster.Patience, "worker", 6)
@@ -67,6 +69,7 @@ func queueSilence(s *cluster.Scenario, q *messages, tl *cluster.Timeline) {
 		if err := broker.Cut(); err != nil {
 			s.Fatal(err)
 		}
+		awaitUnanswered(s, "orders_waiting", says("none of 1 targets answers"))
 		s.Eventually(cluster.Patience, "the HPA to say that there is no answer", func() error {
 			return queueActive(s, corev1.ConditionFalse, "none of 1 targets answers")
 		})
@@ -90,6 +93,7 @@ func queueSilence(s *cluster.Scenario, q *messages, tl *cluster.Timeline) {
 	mend()
 	s.AwaitReplicas(cluster.Patience, "worker", 3)
 	s.AwaitReady(s.Namespace, "worker")
+	s.Eventually(cluster.Patience, "the HPA to be active", func() error { return queueActive(s, corev1.ConditionTrue, "") })
 
 	tl.Mark("silent at 3 workers")
 	cut()
@@ -103,6 +107,18 @@ func queueSilence(s *cluster.Scenario, q *messages, tl *cluster.Timeline) {
 	s.AwaitReplicas(time.Minute, "worker", 0)
 	// The controller writes its conditions after it has scaled.
 	s.Eventually(cluster.Patience, "the HPA to be active", func() error { return queueActive(s, corev1.ConditionTrue, "") })
+}
+
+// queueGone waits until no worker is left that could take what comes next before
+// the HPA has seen it.
+func queueGone(s *cluster.Scenario) {
+	s.Helper()
+	s.Eventually(cluster.Patience, "the workers to be gone", func() error {
+		if n := len(s.Pods("app=worker")); n > 0 {
+			return fmt.Errorf("%d are there", n)
+		}
+		return nil
+	})
 }
 
 // queueWorkers fails unless that many workers are wanted.

@@ -20,13 +20,7 @@ func rbac(s *cluster.Scenario) {
 	s.Node.SetExposition(s.Namespace, func(string) string { return "queue 7\n" })
 	s.Apply(".")
 	s.AwaitReady(s.Namespace, "edge")
-	s.Eventually(cluster.Patience, "the metric", func() error {
-		got, err := s.External("queue")
-		if err == nil && got != 7 {
-			err = fmt.Errorf("got %v, want 7", got)
-		}
-		return err
-	})
+	awaitExternal(s, "queue", 7)
 
 	external := s.ExternalPath("queue")
 	pods := func(version string) string {

@@ -38,12 +38,12 @@ func replicas(s *cluster.Scenario) {
 	sameSamples(s, both)
 	sameRecording(s, s.Pods("app=edge")[0])
 	steady(s, l, both)
-	// More than a tenth, the HPA's tolerance, above what one pod less takes: where
-	// the HPA stops on the way, it goes on.
+	// More than a tenth, the HPA's tolerance, above what one pod less takes, so that
+	// where the HPA stops on the way, it goes on; and as far below what the pods take.
 	for i, step := range []struct {
 		rate float64
 		want int32
-	}{{180, 4}, {340, 7}} {
+	}{{130, 3}, {235, 5}} {
 		killed(s, l, both[i], step.rate, step.want)
 	}
 }

@@ -19,10 +19,14 @@ import (
 // rig holds the rig itself to account: gateways count what the client sees, and
 // what a scenario does to a pod happens.
 func rig(s *cluster.Scenario) {
-	s.Apply(".")
-	for _, deployment := range []string{"backend", "nginx", "haproxy", "vllm"} {
+	// A gateway without a backend answers 502 as soon as it is ready.
+	s.Apply("backends.yaml")
+	s.AwaitEndpoints("backend", 2)
+	s.Apply("gateways.yaml")
+	for _, deployment := range []string{"nginx", "haproxy", "vllm"} {
 		s.AwaitReady(s.Namespace, deployment)
 	}
+	s.AwaitEndpoints("nginx", 2)
 	rigCounts(s, "nginx", 9113, "nginx_http_requests_total{")
 	rigCounts(s, "haproxy", 8404, `haproxy_frontend_http_requests_total{proxy="edge"`)
 	rigModels(s)
@@ -60,9 +64,12 @@ func rigCounts(s *cluster.Scenario, app string, port int, series string) {
 func rigModels(s *cluster.Scenario) {
 	s.Node.SetVLLM(s.Namespace, node.VLLM{Waiting: 10, GenerationTokensPerSecond: 1000})
 	for _, p := range s.Pods("app=vllm") {
-		if got, err := metric(s, p, 8000, "vllm:num_requests_waiting{"); err != nil || got != 5 {
-			s.Errorf("%s: %v requests wait, %v, want 5", p.Name(), got, err)
-		}
+		s.Eventually(cluster.Patience, "5 requests waiting at "+p.Name(), func() error {
+			if got, err := metric(s, p, 8000, "vllm:num_requests_waiting{"); err != nil || got != 5 {
+				return fmt.Errorf("got %v, %w", got, err)
+			}
+			return nil
+		})
 		s.Eventually(cluster.Patience, "tokens", func() error {
 			if got, err := metric(s, p, 8000, "vllm:generation_tokens_total{"); err != nil || got < 100 {
 				return fmt.Errorf("got %v, %w", got, err)
@@ -116,9 +123,7 @@ func rigFaults(s *cluster.Scenario) {
 
 	p.HoldReadiness(ptr.To(false))
 	s.Eventually(cluster.Patience, "the pod to be unready", ready(false))
-	if err := scrape(); err != nil {
-		s.Errorf("an unready pod does not answer: %v", err)
-	}
+	s.Eventually(cluster.Patience, "an unready pod to answer", scrape)
 	p.HoldReadiness(nil)
 	s.Eventually(cluster.Patience, "the pod to be ready", ready(true))
 
@@ -127,9 +132,12 @@ func rigFaults(s *cluster.Scenario) {
 	s.Eventually(cluster.Patience, "a killed pod to be unready", ready(false))
 	p.HoldDown(false)
 	s.Eventually(cluster.Patience, "the pod to be restarted", ready(true))
-	if n := p.Object().Status.ContainerStatuses[0].RestartCount; n != 1 {
-		s.Errorf("%d restarts, want 1", n)
-	}
+	s.Eventually(cluster.Patience, "the pod's status to say so", func() error {
+		if n := p.Object().Status.ContainerStatuses[0].RestartCount; n != 1 {
+			return fmt.Errorf("%d restarts, want 1", n)
+		}
+		return nil
+	})
 }
 
 // rigScaling scales a Deployment out and in by kubectl.

@@ -18,6 +18,7 @@ func rollout(s *cluster.Scenario) {
 	p := reachPeak(s, "edge")
 
 	// Clients that do not look at readiness, a load balancer in front say, go on.
+	s.AwaitEndpoints("anybody", peakReplicas)
 	p.load.Swap(s.Load("anybody", peakRate)).SetRate(0)
 	from := p.mark("nobody is ready")
 	pods := s.Pods("app=edge")
@@ -39,6 +40,7 @@ func rollout(s *cluster.Scenario) {
 		pod.HoldReadiness(nil)
 	}
 	s.AwaitReady(s.Namespace, "edge")
+	s.AwaitEndpoints("edge", peakReplicas)
 	p.load.Swap(s.Load("edge", peakRate)).SetRate(0)
 
 	p.mark("rollout")

@@ -28,18 +28,9 @@ func silence(s *cluster.Scenario) {
 	s.Wait(11 * time.Second)
 	from := p.mark("all silent")
 	mend := isolate(s, s.Pods("app=edge"))
-	s.Eventually(cluster.Patience, "the metrics to be missing", func() error {
-		for _, name := range []string{"edge_rps", "edge_rate", "edge_p95_milliseconds"} {
-			v, err := s.External(name)
-			if err == nil {
-				return fmt.Errorf("%s is %v", name, v)
-			}
-			if !strings.Contains(err.Error(), "none of 4 targets answers") {
-				return err
-			}
-		}
-		return nil
-	})
+	for _, name := range []string{"edge_rps", "edge_rate", "edge_p95_milliseconds"} {
+		awaitUnanswered(s, name, says("none of 4 targets answers"))
+	}
 	p.hold(3*stabilisation-time.Since(from), "all targets silent")
 	_, err := s.External("edge_rps")
 	s.Logf("while all are silent, the API says: %v", err)
@@ -118,11 +109,22 @@ func reachPeak(s *cluster.Scenario, service string) *peak {
 	})
 	p.mark("five times the load")
 	p.load.Load().SetRate(peakRate)
+	// One more that an HPA has wanted on the way goes within its stabilisation.
+	s.Eventually(2*time.Minute, "the whole load to be seen, and to have its replicas", func() error {
+		for _, deployment := range p.followers {
+			if got := s.Replicas(deployment); got != peakReplicas {
+				return fmt.Errorf("%s has %d replicas", deployment, got)
+			}
+			if n := len(s.Pods("app=" + deployment)); n != peakReplicas {
+				return fmt.Errorf("%s has %d pods", deployment, n)
+			}
+		}
+		return p.values(s.External, 0.95, 1.1)
+	})
 	for _, deployment := range p.followers {
-		s.AwaitReplicas(time.Minute, deployment, peakReplicas)
 		s.AwaitReady(s.Namespace, deployment)
 	}
-	s.Eventually(cluster.Patience, "the whole load to be seen", func() error { return p.values(s.External, 0.95, 1.1) })
+	s.AwaitEndpoints(service, peakReplicas)
 	p.mark("peak")
 	return p
 }
@@ -185,13 +187,14 @@ func (p *peak) check(from time.Time) {
 			p.s.Errorf("%s was as low as %g", column, least)
 		}
 	}
-	for _, message := range scaleIns(p.s) {
+	for _, message := range scaleIns(p.s, from) {
 		p.s.Errorf("scaled in: %s", message)
 	}
 }
 
-// scaleIns returns what the HPAs of the namespace say of scaling in.
-func scaleIns(s *cluster.Scenario) []string {
+// scaleIns returns what the HPAs of the namespace have said of scaling in since a
+// time. Events tell whole seconds.
+func scaleIns(s *cluster.Scenario, from time.Time) []string {
 	s.Helper()
 	events, err := s.Client.CoreV1().Events(s.Namespace).List(s.Context(), metav1.ListOptions{FieldSelector: "reason=SuccessfulRescale"})
 	if err != nil {
@@ -199,7 +202,7 @@ func scaleIns(s *cluster.Scenario) []string {
 	}
 	var messages []string
 	for _, e := range events.Items {
-		if !strings.Contains(e.Message, "above target") {
+		if !e.LastTimestamp.Time.Before(from.Truncate(time.Second)) && !strings.Contains(e.Message, "above target") {
 			messages = append(messages, e.InvolvedObject.Name+": "+e.Message)
 		}
 	}

@@ -151,7 +151,6 @@ func awaitBank(s *cluster.Scenario) {
 // tenantsReach tries the bank's pods by a selector, by the name of its Service,
 // by EndpointSlices that name its pod or its address, and by a redirect.
 func tenantsReach(s *cluster.Scenario, b *bank) {
-	s.Apply("reach.yaml")
 	own := s.Pods("app=edge")[0].Object()
 	vault := b.vault.Object()
 	theirs := &corev1.ObjectReference{Kind: "Pod", Namespace: bankNamespace, Name: vault.Name, UID: vault.UID}
@@ -161,6 +160,7 @@ func tenantsReach(s *cluster.Scenario, b *bank) {
 	forgeSlice(s, "front", b.vault.Address(), claimed)
 	forgeSlice(s, "front", b.vault.Address(), nil)
 	forgeSlice(s, "front-address", b.vault.Address(), ours)
+	s.Apply("reach.yaml") // their Services, and who looks at them
 
 	awaitCondition(s, "gatewaysource", "by-selector", "Fresh", "NoTargets")
 	awaitCondition(s, "gatewaysource", "by-service", "Fresh", "NoTargets", "Service tenants/vault does not exist")
@@ -319,7 +319,7 @@ func tenantsBorrow(s *cluster.Scenario) {
 		s.Helper()
 		awaitCondition(s, "gatewaymetric", "borrowed", "Accepted", "SourceDenied",
 			"source tenants-bank/edge may not be used from namespace tenants", "add {name: tenants} to spec.allowedNamespaces of the source")
-		s.Eventually(cluster.Patience, "the borrowed metric to be gone", func() error { return unknownExternal(s, "borrowed") })
+		awaitUnanswered(s, "borrowed", apierrors.IsNotFound)
 	}
 	allow := func(namespaces string) {
 		s.Helper()
