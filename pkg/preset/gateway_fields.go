@@ -176,10 +176,19 @@ func (m constant) pattern(cure string) {
 
 // rules reads the rules of the format Json.
 func (m constant) rules() *exposition.JSONRules {
+	const cure = "see the format Json in docs/presets.md"
 	rules, err := exposition.NewJSONRules(m.Any())
-	if err != nil {
-		m.add(err.Error(), "see the format Json in docs/presets.md")
+	if err == nil {
+		return rules
+	}
+	if !m.isTable() || len(m.List) == 0 || len(m.Fields) > 0 {
+		m.add(err.Error(), cure)
 		return nil
 	}
-	return rules
+	for _, rule := range m.elements(cure) {
+		if _, err := exposition.NewJSONRules([]any{rule.Any()}); err != nil {
+			rule.add(strings.TrimPrefix(err.Error(), "json: rule 1: "), cure)
+		}
+	}
+	return nil
 }

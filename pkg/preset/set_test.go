@@ -119,6 +119,11 @@ func TestPresetFindings(t *testing.T) {
 	f(text{"format": `"Json"`}, `format: the format Json needs rules; write json = {...}`)
 	f(text{"json": `{{metrics = {up = ".up"}}}`}, `json: rules are of the format Json; write format = "Json" or remove them`)
 	f(text{"format": `"Json"`, "json": `{{metrics = {up = ".up"}}}`})
+	const rulesCure = "; see the format Json in docs/presets.md"
+	f(text{"format": `"Json"`, "json": `{}`}, "json: json is not a list of rules: write json = {{each = ..., metrics = {...}}}"+rulesCure)
+	f(text{"format": `"Json"`, "json": `{{metrics = {up = ".up"}}, {each = ".pots[*", metrics = {up = ".up"}}, {metric = {}}}`},
+		`json[2]: each: step 1: "{.pots[*}" is no JSONPath: unterminated array`+rulesCure,
+		`json[3]: unknown field "metric": there are each, labels, metrics`+rulesCure)
 	f(text{"params": `{format = "x"}`}, `params.format: expected a list, found the string "x"; write {name = {"value"}}`)
 	f(text{"minimum_window": `"2m"`, "window": `"3m"`})
 	f(text{"metrics": `{rps = {value = function(where, window, by) return rps(x{where}[window], by) end}}`},
