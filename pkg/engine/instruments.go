@@ -2,7 +2,6 @@ package engine
 
 import (
 	"errors"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -26,7 +25,7 @@ type instruments struct {
 	tickSeconds  *prometheus.HistogramVec
 	series       *prometheus.GaugeVec
 	samples      *prometheus.GaugeVec
-	evaluateTime *prometheus.HistogramVec
+	evaluateTime *prometheus.SummaryVec
 	evaluateFail *prometheus.CounterVec
 }
 
@@ -46,20 +45,23 @@ func newInstruments(r prometheus.Registerer) *instruments {
 		}, names)
 	}
 	m := &instruments{
-		up:           gauge("target_up", "1 if the target's last scrape succeeded, else 0.", with("instance")),
-		scrapes:      counter("scrapes_total", "Scrapes of targets.", source),
-		failed:       counter("scrape_failures_total", "Scrapes that failed, by reason.", with("reason")),
-		scrapeTime:   seconds("scrape_duration_seconds", "Time of one scrape, parsing included.", source),
-		bytes:        counter("scraped_bytes_total", "Bytes of the bodies that were read.", source),
-		dropped:      counter("dropped_lines_total", "Lines of an exposition that could not be read, and were dropped.", source),
-		duplicates:   counter("duplicate_samples_total", "Samples dropped because their series had occurred in the same exposition.", source),
-		busy:         counter("scrapes_skipped_total", "Scrapes left out because the target had not answered the one before.", source),
-		ticks:        counter("ticks_total", "Rounds of scraping and evaluating.", source),
-		skipped:      counter("ticks_skipped_total", "Rounds left out because the one before took longer than the interval.", source),
-		tickSeconds:  seconds("tick_duration_seconds", "Time of one round.", source),
-		series:       gauge("window_series", "Series kept because some program selects them.", source),
-		samples:      gauge("window_samples", "Samples kept.", source),
-		evaluateTime: seconds("evaluation_duration_seconds", "Time of one evaluation.", []string{"namespace", "metric"}),
+		up:          gauge("target_up", "1 if the target's last scrape succeeded, else 0.", with("instance")),
+		scrapes:     counter("scrapes_total", "Scrapes of targets.", source),
+		failed:      counter("scrape_failures_total", "Scrapes that failed, by reason.", with("reason")),
+		scrapeTime:  seconds("scrape_duration_seconds", "Time of one scrape, parsing included.", source),
+		bytes:       counter("scraped_bytes_total", "Bytes of the bodies that were read.", source),
+		dropped:     counter("dropped_lines_total", "Lines of an exposition that could not be read, and were dropped.", source),
+		duplicates:  counter("duplicate_samples_total", "Samples dropped because their series had occurred in the same exposition.", source),
+		busy:        counter("scrapes_skipped_total", "Scrapes left out because the target had not answered the one before.", source),
+		ticks:       counter("ticks_total", "Rounds of scraping and evaluating.", source),
+		skipped:     counter("ticks_skipped_total", "Rounds left out because the one before took longer than the interval.", source),
+		tickSeconds: seconds("tick_duration_seconds", "Time of one round.", source),
+		series:      gauge("window_series", "Series kept because some program selects them.", source),
+		samples:     gauge("window_samples", "Samples kept.", source),
+		// Without quantiles or buckets: a sum and a count for each of thousands.
+		evaluateTime: prometheus.NewSummaryVec(prometheus.SummaryOpts{
+			Namespace: "gaugeway", Name: "evaluation_duration_seconds", Help: "Time of evaluations.",
+		}, []string{"namespace", "metric"}),
 		evaluateFail: counter("evaluation_failures_total", "Evaluations that failed, by kind: program, budget, rest (left alone after overruns) or internal.", []string{"namespace", "metric", "kind"}),
 	}
 	if r != nil {
@@ -92,11 +94,13 @@ func (m *instruments) observeScrape(key metric.Key, t metric.Target, r scrape.Re
 	m.duplicates.WithLabelValues(ns, name).Add(float64(r.Stats.Duplicates))
 }
 
-func (m *instruments) observeEvaluation(key metric.Key, d time.Duration, err error) {
-	m.evaluateTime.WithLabelValues(key.Namespace, key.Name).Observe(d.Seconds())
-	if err == nil {
-		return
-	}
+// evaluationTime returns where the times of a metric's evaluations go. After
+// forgetMetric they go nowhere.
+func (m *instruments) evaluationTime(key metric.Key) prometheus.Observer {
+	return m.evaluateTime.WithLabelValues(key.Namespace, key.Name)
+}
+
+func (m *instruments) countFailure(key metric.Key, err error) {
 	kind := "internal"
 	var rest restError
 	var budget *script.BudgetError

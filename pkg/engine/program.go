@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/gaugeway/gaugeway/pkg/apis/v1alpha1"
@@ -43,8 +44,9 @@ type program struct {
 	last    int64        // ms of the last evaluation
 	rules   rules
 	memory  memory
-	overrun int   // budget errors in a row
-	rest    int64 // ms until which it is left alone
+	took    prometheus.Observer // of the time of evaluations; nil before the first
+	overrun int                 // budget errors in a row
+	rest    int64               // ms until which it is left alone
 }
 
 func newProgram(e *Engine, m *v1alpha1.GatewayMetric, compiled *script.Program, sources []*source, parts []window.Part) *program {
@@ -145,7 +147,13 @@ func (p *program) evaluate(r *round) {
 	result := p.memory.answer(&p.rules, o)
 	p.entry.Publish(result)
 	p.remember(result, p.memory.observed)
-	p.engine.metrics.observeEvaluation(p.key, p.engine.clock.Since(start), o.err)
+	if p.took == nil {
+		p.took = p.engine.metrics.evaluationTime(p.key)
+	}
+	p.took.Observe(p.engine.clock.Since(start).Seconds())
+	if o.err != nil {
+		p.engine.metrics.countFailure(p.key, o.err)
+	}
 	if p.gone.Load() {
 		p.engine.metrics.forgetMetric(p.key)
 	}
@@ -217,6 +225,10 @@ func (p *program) run(o *observation, r *round) {
 	empty := p.execute(o, r)
 	if len(o.value.Items) == 0 {
 		p.explain(o, empty)
+	}
+	if o.err == nil {
+		p.overrun = 0
+		return
 	}
 	var budget *script.BudgetError
 	if !errors.As(o.err, &budget) {

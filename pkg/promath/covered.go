@@ -64,9 +64,32 @@ type Covered struct {
 	start int64
 	// values are increases where the rates depend on the groups, else the rates.
 	values Vector
-	spans  []span // of the increases
-	bare   bool   // the rates have no labels
+	spans  []span  // of the increases
+	of     []int32 // the series that they are of
+	bare   bool    // the rates have no labels
 	err    error
+}
+
+// coveredRooms hold what was released.
+var coveredRooms = sync.Pool{New: func() any { return new(Covered) }}
+
+// Release gives the memory of c, and of the rates and of *Range.Of that came with
+// it, to later increases. Nobody may use them any more. It need not be called.
+func (c *Covered) Release() {
+	clear(c.values) // labels and histograms
+	c.spans, c.err = nil, nil
+	coveredRooms.Put(c)
+}
+
+// roomFor returns one that was released, unless it is far larger than what so many
+// series take: it may be kept.
+func roomFor(series int) *Covered {
+	c := coveredRooms.Get().(*Covered)
+	if cap(c.values) > 64+4*series {
+		coveredRooms.Put(c)
+		c = new(Covered)
+	}
+	return c
 }
 
 // spanRooms hold spans until it is known that the rates do not depend on groups.
@@ -85,8 +108,10 @@ func (c *coverage) increases(r *Range, starts []int64) *Covered {
 	room := spanRooms.Get().(*[]span)
 	defer spanRooms.Put(room)
 	spans := slices.Grow((*room)[:0], len(r.Series))
-	out := &Covered{start: r.Start, bare: r.Of != nil, values: make(Vector, 0, len(r.Series))}
-	of := make([]int32, 0, len(r.Series))
+	out := roomFor(len(r.Series))
+	out.start, out.bare = r.Start, r.Of != nil
+	out.values = slices.Grow(out.values[:0], len(r.Series))
+	of := slices.Grow(out.of[:0], len(r.Series))
 	partial := false
 	moved := c.window
 	for i := range r.Series {
@@ -110,6 +135,7 @@ func (c *coverage) increases(r *Range, starts []int64) *Covered {
 		spans = append(spans, known.span)
 		partial = partial || known.gone || known.begin > r.Start
 	}
+	out.of = of
 	if r.Of != nil {
 		*r.Of = of
 	}

@@ -41,6 +41,7 @@ const (
 type machine struct {
 	l      *lua.State
 	bound  map[*builtin]lua.Function // as the interpreter calls them
+	look   lua.Hook                  // hook, as the interpreter calls it
 	runs   int
 	loaded int // how often a program was
 
@@ -64,6 +65,7 @@ type machine struct {
 // newMachine builds an interpreter without programs.
 func newMachine() *machine {
 	m := &machine{l: lua.NewState(), bound: map[*builtin]lua.Function{}}
+	m.look = m.hook
 	m.installMetatables()
 	return m
 }
@@ -137,8 +139,7 @@ func (p *Program) Run(env Env) (Value, error) {
 		return Value{}, &InternalError{Err: err}
 	}
 	v, err := m.run(p, env)
-	var own *Error
-	clean = err == nil || errors.As(err, &own)
+	clean = err == nil || errors.As(err, new(*Error))
 	return v, p.attribute(err)
 }
 
@@ -194,7 +195,7 @@ func (m *machine) run(p *Program, env Env) (v Value, err error) {
 	}()
 	m.begin(p, env)
 	l := m.l
-	lua.SetDebugHook(l, m.hook, lua.MaskCount, hookInterval)
+	lua.SetDebugHook(l, m.look, lua.MaskCount, hookInterval)
 	if p.usesNow || len(p.schedules) > 0 {
 		l.PushLightUserData(p.chunk.environment)
 		if p.usesNow {
@@ -292,7 +293,7 @@ func (m *machine) abort(err error) {
 			budget.Line = m.line()
 		}
 		m.aborted = err
-		lua.SetDebugHook(m.l, m.hook, lua.MaskCount, 1)
+		lua.SetDebugHook(m.l, m.look, lua.MaskCount, 1)
 	}
 	m.l.PushString("aborted")
 	m.l.Error()

@@ -65,7 +65,7 @@ func (m *Memo) Shared() int { return m.shared }
 // A node names a value: a selection, or what a function makes of the value of
 // another node. Equal computations have one node.
 type node struct {
-	memo    *Memo
+	memo    *Memo  // nil once it is taken out
 	key     string // by which it is found: function and constants
 	next    *node
 	derived nodes
@@ -84,6 +84,9 @@ type held struct {
 	bytes int
 	owner string // the namespace
 }
+
+// holds reports whether a value is held, which others will use.
+func (n *node) holds() bool { return n != nil && n.held != nil }
 
 // drop lets go of a node's value.
 func (n *node) drop() {
@@ -108,15 +111,20 @@ const (
 // nodeAt returns the node of a key among others, making it where there is none,
 // and nil where the run has used too many.
 func (m *machine) nodeAt(memo *Memo, among *nodes, key []byte) *node {
-	if m.nodes >= maxNodes || len(key) > maxNodeKey {
+	if len(key) > maxNodeKey || m.nodes >= maxNodes {
 		return nil
 	}
-	m.nodes++
 	n := among.find(key)
 	if n == nil {
 		n = &node{memo: memo, key: string(key)}
 		among.add(n)
 	}
+	return m.use(memo, n)
+}
+
+// use counts a use of a node.
+func (m *machine) use(memo *Memo, n *node) *node {
+	m.nodes++
 	if n.round != memo.round {
 		n.expected = 0
 		if n.round == memo.round-1 {
@@ -141,8 +149,12 @@ func (m *machine) selection(s *selector) *node {
 	if s.text == "" {
 		s.text = s.key()
 	}
+	if s.memo == memo && s.node != nil && s.node.memo == memo && m.nodes < maxNodes {
+		return m.use(memo, s.node) // to look for it takes longer than anything else here
+	}
 	m.key = append(m.key[:0], s.text...)
-	return m.nodeAt(memo, &memo.selections, m.key)
+	s.memo, s.node = memo, m.nodeAt(memo, &memo.selections, m.key)
+	return s.node
 }
 
 // derive returns what compute makes of the value of a node, computing it only

@@ -56,6 +56,7 @@ func (s *nodes) prune(round uint64) {
 			delete(s.byKey, n.key)
 			n.drop()
 			n.derived.forget()
+			n.memo = nil
 			continue
 		}
 		n.drop()

@@ -34,6 +34,8 @@ type selector struct {
 
 	shapes *shapes // in which a percentile finds its name; made when first asked for
 	text   string  // its key; made when first asked for
+	memo   *Memo   // of the last run, which mostly is that of the next
+	node   *node   // that it had there; another memo's must not be looked at
 }
 
 // key is equal for selectors that read the same and give it the same labels, and

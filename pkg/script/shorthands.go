@@ -298,7 +298,11 @@ func (m *machine) coveredSum(r *reading, kind increaseKind, whole, g promath.Gro
 	}
 	rates.bare = bare
 	sum := m.ofGroups(rates, promath.Sum)
-	return m.derived(rates.node, appendGrouping(m.keyOf("sum"), g), func() (promath.Vector, error) { return sum(g) })
+	total, err := m.derived(rates.node, appendGrouping(m.keyOf("sum"), g), func() (promath.Vector, error) { return sum(g) })
+	if !n.holds() && !rates.node.holds() {
+		covered.Release()
+	}
+	return total, err
 }
 
 func histogramsOnly(series []metric.Series) []metric.Series {

@@ -32,8 +32,11 @@ func (p *Program) Uses() []Use { return p.uses }
 // attribute says of an error of a run which function of a module it is of, where
 // the program is nothing but a use.
 func (p *Program) attribute(err error) error {
+	if err == nil || p.whole == "" {
+		return err
+	}
 	var own *Error
-	if p.whole == "" || !errors.As(err, &own) {
+	if !errors.As(err, &own) {
 		return err
 	}
 	named := *own
