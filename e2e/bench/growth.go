@@ -76,7 +76,9 @@ func (b *bench) consumption(ctx context.Context, shape load.Shape, metrics []gau
 	if err := verify(ctx, g); err != nil {
 		return consumption{}, err
 	}
-	cpu, err := cores(ctx, interval, max(int(b.lasting(20*time.Second)/interval), 1), g.program)
+	// With few metrics the collector runs every other minute, and everything is
+	// asked again once a minute: shorter, it would count or not by luck.
+	cpu, err := cores(ctx, interval, max(int(b.lasting(2*time.Minute)/interval), 1), g.program)
 	if err != nil {
 		return consumption{}, err
 	}
@@ -95,16 +97,12 @@ func (b *bench) consumption(ctx context.Context, shape load.Shape, metrics []gau
 	return consumption{cores: cpu[0], live: live, resident: m.resident}, err
 }
 
-// liveHeap returns how many bytes gaugeway's collector finds in use. It reads
-// before, so that the collector runs: where there is little garbage, it last did
-// while gaugeway started. These reads leave little, as what is made while it runs
-// counts as used.
+// liveHeap returns how many bytes gaugeway's collector finds in use. It has it run
+// before: where there is little garbage, it last did while gaugeway started.
 func liveHeap(ctx context.Context, g *gaugeway) (float64, error) {
-	const reads, heap = 10_000, "go_gc_heap_live_bytes"
-	for range reads {
-		if _, err := g.get(ctx, "/healthz"); err != nil {
-			return 0, err
-		}
+	const heap = "go_gc_heap_live_bytes"
+	if _, err := g.get(ctx, "/debug/pprof/heap?gc=1"); err != nil {
+		return 0, err
 	}
 	own, err := g.own(ctx, heap)
 	return own[heap], err
