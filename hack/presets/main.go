@@ -17,7 +17,7 @@ const head = `# Gateways and what they tell
 
 Each gateway that has a preset, and which metrics of the vocabulary it offers: a cell has the labels that the metric can be
 selected and grouped by, besides those of its targets, "yes" where there are none, and "no" where the gateway cannot tell,
-with the reason and what can be had instead. Each metric of each gateway has a test in ` + "`lua/NAME/test.yaml`" + `.
+with the reason and what can be had instead. Each metric of each gateway, and each of its labels, has a test in ` + "`lua/NAME/test.yaml`" + `.
 [docs/presets.md](presets.md) tells how presets are used and written. This page is written by ` + "`make generate`" + `.
 
 `
