@@ -46,9 +46,12 @@ func outage(s *cluster.Scenario) {
 			s.Eventually(time.Minute, "the value of "+r.Name(), func() error { return shows(r, want) })
 		}
 	}
+	const window = 11 * time.Second // of the metric, and a tick
+	s.Wait(window)
 	all(high)
 	s.Eventually(cluster.Patience, "the HPA", func() error { return active(s, "edge") })
 	gap(s, tl, replicas[0], replicas[1])
+	s.Wait(window) // it loses what was replaced
 	all(high)
 
 	s.Cleanup(func() {
