@@ -102,8 +102,8 @@ func (b *bench) compare(ctx context.Context, g *gaugeway, f *floorServer, what, 
 	}
 	defer theirs.close()
 	runners := []*reader{{client: ours, path: path}, {client: theirs, path: path}, {client: ours, path: "/healthz"}}
-	const rounds = 20
-	share := b.lasting(4*time.Second) / rounds
+	const rounds = 40
+	share := b.lasting(8*time.Second) / rounds
 	for round := range rounds + 1 {
 		for i := range runners {
 			r := runners[(i+round)%len(runners)] // nobody always comes after the same one
