@@ -137,6 +137,7 @@ type evaluator struct {
 	presets  *preset.Set
 	preset   *preset.Preset // nil for none
 	sighting *preset.Sighting
+	near     *preset.Nearby
 	now      int64 // ms of the last scrape
 	scrapes  int
 	watch    bool
@@ -216,6 +217,7 @@ func (o *evalOptions) compile(presets *preset.Set, of *preset.Preset, errOut io.
 		presets:  presets,
 		preset:   of,
 		sighting: presets.NewSighting(),
+		near:     preset.NewNearby(program.Wants()),
 		watch:    o.watch,
 		interval: o.interval.Milliseconds(),
 		pods:     pods,
@@ -248,6 +250,7 @@ func placed(name string, e *script.Error) string {
 func (ev *evaluator) parser() *exposition.Parser {
 	o := exposition.Options{Format: ev.format, Want: ev.window.Wanted}
 	ev.sighting.Watch(ev.preset, &o)
+	ev.near.Watch(&o)
 	return exposition.NewParser(o)
 }
 
@@ -412,7 +415,7 @@ var flagNames = strings.NewReplacer(
 func (ev *evaluator) evaluate(out io.Writer, output string) error {
 	ev.view.Begin(ev.now)
 	value, err := ev.program.Run(script.Env{Now: ev.now, Lookback: ev.view.Lookback(), Data: ev.view, PodOf: ev.pods.Pod})
-	empty, notes := ev.presets.Unmatched(ev.program, ev.view.Empty())
+	empty, notes := ev.presets.Unmatched(ev.program, ev.view.Empty(), ev.near)
 	ev.view.End()
 	if err != nil {
 		return exitError{code: exitFindings, err: err}

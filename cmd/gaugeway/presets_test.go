@@ -72,6 +72,10 @@ func TestEvalWithPreset(t *testing.T) {
 	f(exitOK, "no data: the endpoint does not look like kong: it looks like caddy (caddy_http_requests_in_flight); write preset: caddy; "+
 		"gateway.latency_p95_seconds found none of kong_request_latency_ms_bucket, kong_latency_bucket{type=\"request\"} (tested with Kong Gateway 3.0, 3.9); it needs: the plugin prometheus",
 		"--preset", "kong", "--file", other, "-e", "gateway.latency_p95_seconds{}")
+	kong := write("kong.prom", "kong_datastore_reachable 1\nkong_request_latency_ms_bucket{service=\"google\",le=\"+Inf\"} 1\n") + "@3"
+	f(exitOK, `no data: kong.latency_p95_seconds found kong_request_latency_ms_bucket, but no service "checkout"; there are: google`,
+		"--file", kong, "-e", `kong.latency_p95_seconds{service="checkout"}`)
+	f(exitOK, `no data: no series matches kong_datastore_reachable{a="b"} (no a "b": no series has that label)`, "--file", kong, "-e", `sum(kong_datastore_reachable{a="b"})`)
 	f(exitFailed, "it does not look like kong: it looks like nginx_stub_status (nginx_connections_accepted); write preset: nginx_stub_status (this is nginx's stub_status: add --format StubStatus)",
 		"--preset", "kong", "--file", filepath.Join("..", "..", "lua", "nginx_stub_status", "testdata", "t0.txt"), "-e", "gateway.requests_per_second()")
 	f(exitFindings, "expression:1:1: it is not known which gateway is meant", "--file", other, "-e", "gateway.error_ratio()")

@@ -131,6 +131,23 @@ func (p *program) explain(o *observation, empty []*metric.Selector) {
 		o.notes = append(o.notes, s.doubts()...)
 	}
 	var missed []string
-	o.empty, missed = p.engine.presets.Load().Unmatched(p.script, empty)
+	o.empty, missed = p.engine.presets.Load().Unmatched(p.script, empty, p.nearby()...)
 	o.notes = append(o.notes, missed...)
+}
+
+// nearby returns what the targets show beside what is wanted: of the sources of
+// which the program may see all.
+func (p *program) nearby() []*preset.Nearby {
+	var near []*preset.Nearby
+	for i, s := range p.sources {
+		if len(p.parts[i].Matchers) > 0 {
+			continue
+		}
+		s.mu.Lock()
+		if s.nearby != nil {
+			near = append(near, s.nearby)
+		}
+		s.mu.Unlock()
+	}
+	return near
 }

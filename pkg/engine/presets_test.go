@@ -274,3 +274,41 @@ func TestTargetsThatShareWhatTheyKnow(t *testing.T) {
 		t.Errorf("doubts: %v", s.Doubts)
 	}
 }
+
+// TestAWrongLabelSaysWhatThereIs: the status names values, as long as the program
+// may see all that the source has.
+func TestAWrongLabelSaysWhatThereIs(t *testing.T) {
+	t.Parallel()
+	r := newPresetRig(t)
+	g := newGateway(t)
+	g.say("red_up 1\nred_requests_total{svc=\"google\"} 1\n")
+	src := r.source("gw", g.URL)
+	src.Spec.Preset = "red"
+	r.ofPreset("rps", v1alpha1.PresetMetric{Metric: "requests_per_second", Labels: map[string]string{"service": "checkout"}}, "gw")
+	r.metric("mine", "", `sum(red_requests_total{svc="cart"})`, "gw")
+	r.metric("all", "", `sum(red_requests_total)`, "gw")
+	r.apply()
+	for range 15 { // until what targets show is known
+		r.tick("gw")
+	}
+	r.expect("rps", `Missing (its expression has no data: gateway.requests_per_second found red_requests_total, but no service "checkout"; there are: google)`)
+	r.expect("mine", `Missing (its expression has no data: no series matches red_requests_total{svc="cart"} (no svc "cart"; there are: google))`)
+	r.expect("all", "Fresh {}=1")
+
+	g.say("red_up 1\nred_requests_total{svc=\"google\"} 1\nred_requests_total{svc=\"shop\"} 1\n")
+	r.tick("gw")
+	r.expect("rps", `Missing (its expression has no data: gateway.requests_per_second found red_requests_total, but no service "checkout"; there are: google, shop)`)
+
+	// Who is lent a part of the source learns nothing of the rest.
+	lent := src.DeepCopy()
+	lent.Spec.AllowedNamespaces = []v1alpha1.AllowedNamespace{{Name: "ns2", Matchers: map[string][]string{"svc": {"shop"}}}}
+	r.sources[0] = lent
+	m := r.metric("tenant", "", `sum(red_requests_total{svc="google"})`, "gw")
+	m.Namespace, m.Spec.Sources[0].Namespace = "ns2", "ns"
+	r.apply()
+	r.tick("gw")
+	result := r.board.External("ns2", "tenant").Latest()
+	if got, want := show(result), `Missing (its expression has no data: no series matches red_requests_total{svc="google"})`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

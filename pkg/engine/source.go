@@ -46,6 +46,9 @@ type source struct {
 	programs []*program         // read only
 	silent   map[string]silence // targets that failed last, by ID
 	unlike   map[string]string  // of targets that do not look like the preset's gateway, by ID
+	wants    []metric.Selector  // of all programs
+	// nearby is what targets show beside what is wanted; written by the loop.
+	nearby *preset.Nearby
 
 	// The loop's own.
 	pollers map[string]*poller  // by target ID
@@ -105,7 +108,7 @@ func (s *source) assign(wants []metric.Selector, programs []*program) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	changed := s.window.SetWants(wants)
-	s.programs = programs
+	s.programs, s.wants = programs, wants
 	s.reset = s.reset || changed
 }
 
@@ -209,6 +212,9 @@ func (s *source) discover(set settings, at time.Time, fresh bool) {
 	if fresh {
 		s.layouts = &exposition.Layouts{}
 		s.unrecognize()
+		s.mu.Lock()
+		s.nearby = preset.NewNearby(s.wants)
+		s.mu.Unlock()
 	}
 	listed := make(map[string]bool, len(targets))
 	for _, t := range targets {
@@ -231,6 +237,9 @@ func (s *source) poller(t metric.Target, set settings) *poller {
 	p := &poller{target: t}
 	o := exposition.Options{Format: set.format, Want: s.window.Wanted, Layouts: s.layouts}
 	s.watch(p, set.preset, &o)
+	if s.nearby != nil {
+		s.nearby.Watch(&o)
+	}
 	p.parser = exposition.NewParser(o)
 	return p
 }

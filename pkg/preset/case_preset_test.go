@@ -171,6 +171,34 @@ func TestNotesNameWhatIsMissing(t *testing.T) {
 	if diff := cmp.Diff(want, notes("lua: sum(mine) + gw.requests_per_second()"+none)); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
+	of := func(series ...string) string {
+		input := "\n  input:"
+		for _, text := range series {
+			input += "\n  - {pod: a, series: '" + text + "', values: 1x1}"
+		}
+		return input
+	}
+	f := func(want, test string, series ...string) {
+		t.Helper()
+		if diff := cmp.Diff([]string{want}, notes(test+of(series...))); diff != "" {
+			t.Errorf("%s: -want +got\n%s", test, diff)
+		}
+	}
+	const latency = "preset: {gateway: gw, metric: latency_p95_seconds, labels: "
+	f(`gw.latency_p95_seconds found new_seconds_bucket, but no service "shop"; there are: google`, latency+"{service: shop}}",
+		`new_seconds_bucket{svc="google",le="1"}`, `new_seconds_bucket{svc="google",le="+Inf"}`)
+	f(`gw.latency_p95_seconds found new_seconds_bucket, but no service "shop"; there are: shops, a, b and 2 more`, latency+"{service: shop}}",
+		`new_seconds_bucket{svc="a",le="1"}`, `new_seconds_bucket{svc="b",le="1"}`, `new_seconds_bucket{svc="shops",le="1"}`,
+		`new_seconds_bucket{svc="c",le="1"}`, `old_seconds_bucket{svc="d",le="1"}`)
+	f(`gw.latency_p95_seconds found new_seconds_bucket, but no service "shop": no series has that label; it needs: statistics on`, latency+"{service: shop}}",
+		`new_seconds_bucket{le="1"}`)
+	f(`gw.latency_p95_seconds found new_seconds_bucket, but no series with pod "b" and service "a"`, latency+"{service: a, pod: b}}",
+		`new_seconds_bucket{svc="a",le="1"}`)
+	f(`no series matches mine{a="x",b=~"y.+"} (no a "x"; there are: "1 2"; and no b =~"y.+"; there are: y)`, `lua: sum(mine{a="x", b=re"y.+"})`,
+		`mine{a="1 2",b="y"}`)
+	f(`no series matches mine{a="x",b="y"} (no series with a "x" and b "y")`, `lua: sum(mine{a="x", b="y"})`,
+		`mine{a="x",b="2"}`, `mine{a="1",b="y"}`)
+	f(`no series matches mine{a="x"}`, `lua: sum(mine{a="x"})`, `yours{a="1"}`)
 	some := "\n  input: [{pod: a, series: 'new_seconds_bucket{le=\"+Inf\"}', values: '5'}]"
 	if got := notes("preset: {gateway: gw, metric: latency_p95_seconds}" + some); len(got) > 0 {
 		t.Errorf("one scrape of a gateway that is right: %v", got)

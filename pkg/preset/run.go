@@ -116,6 +116,7 @@ type simulation struct {
 	live    [][]metric.Target // of each part, those scraped so far
 	next    []int             // of each target, the step that is next
 	parsers []*exposition.Parser
+	near    *Nearby
 }
 
 // newSimulation compiles the program and is at the start of the case.
@@ -133,6 +134,7 @@ func newSimulation(c *Case, limits script.Limits) (*simulation, error) {
 		live:    make([][]metric.Target, len(c.parts)),
 		next:    make([]int, len(c.targets)),
 		parsers: make([]*exposition.Parser, len(c.targets)),
+		near:    NewNearby(p.Wants()),
 	}
 	var parts []window.Part
 	for _, part := range c.parts {
@@ -143,7 +145,9 @@ func newSimulation(c *Case, limits script.Limits) (*simulation, error) {
 	}
 	s.view = window.NewView(window.Covered, parts...)
 	for i, t := range c.targets {
-		s.parsers[i] = exposition.NewParser(exposition.Options{Format: t.format, Want: s.windows[t.part].Wanted, JSON: t.rules})
+		o := exposition.Options{Format: t.format, Want: s.windows[t.part].Wanted, JSON: t.rules}
+		s.near.Watch(&o)
+		s.parsers[i] = exposition.NewParser(o)
 	}
 	s.recall()
 	return s, nil
@@ -281,6 +285,10 @@ func (s *simulation) scrape(i int, st *step) error {
 		if batch, _, err = s.parsers[i].Parse(slices.Clone(st.body), exposition.RecordedContentType(st.body), st.at); err != nil {
 			return fmt.Errorf("%s: %w", st.file, err)
 		}
+	} else {
+		for _, id := range batch.IDs {
+			s.near.See(batch.Table.Series[id])
+		}
 	}
 	if err := w.Append(t.ID, batch); err != nil {
 		return fmt.Errorf("input of %s: %w", t.Labels, err)
@@ -313,7 +321,7 @@ func (s *simulation) evaluate() Evaluation {
 	}
 	e.Value, e.Err = s.program.Run(env)
 	if len(e.Value.Items) == 0 {
-		selectors, notes := s.c.presets.Unmatched(s.program, s.view.Empty())
+		selectors, notes := s.c.presets.Unmatched(s.program, s.view.Empty(), s.near)
 		for _, sel := range selectors {
 			e.Notes = append(e.Notes, "no series matches "+sel)
 		}

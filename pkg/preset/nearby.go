@@ -1,0 +1,237 @@
+package preset
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/gaugeway/gaugeway/pkg/config"
+	"github.com/gaugeway/gaugeway/pkg/exposition"
+	"github.com/gaugeway/gaugeway/pkg/metric"
+	"github.com/gaugeway/gaugeway/pkg/vocabulary"
+)
+
+// maxNearby is how many values of a label are remembered.
+const maxNearby = 100
+
+// shownNearby is how many of them a note names.
+const shownNearby = 3
+
+// noSuchLabel stands in place of the values of a label that no series has.
+const noSuchLabel = ": no series has that label"
+
+// Nearby is what endpoints show beside the series that programs ask for: of the
+// names that these read, the values of the labels by which they select. It holds
+// no series, and of each label 100 values at most. It may be used concurrently.
+type Nearby struct {
+	wants map[string]*neighbours // by name
+
+	mu sync.Mutex // of all that neighbours have seen
+}
+
+// neighbours is what is known of one name.
+type neighbours struct {
+	matchers map[string]*labels.Matcher // by their text
+	seen     bool
+	matched  map[string]bool                // texts of matchers that some series matches
+	values   map[string]map[string]struct{} // of labels, by name
+	more     map[string]bool                // labels with values that are not remembered
+}
+
+// NewNearby returns what to show the series to of endpoints that are read for
+// these selectors.
+func NewNearby(wants []metric.Selector) *Nearby {
+	n := &Nearby{wants: map[string]*neighbours{}}
+	for _, sel := range wants {
+		of := n.wants[sel.Name]
+		if of == nil {
+			of = &neighbours{
+				matchers: map[string]*labels.Matcher{}, matched: map[string]bool{},
+				values: map[string]map[string]struct{}{}, more: map[string]bool{},
+			}
+			n.wants[sel.Name] = of
+		}
+		for _, m := range sel.Matchers {
+			if !vocabulary.IsTargetLabel(m.Name) {
+				of.matchers[m.String()] = m
+			}
+		}
+	}
+	return n
+}
+
+// Watch has a parser of an endpoint show its series. The parser asks once for each
+// that it has not seen before, so that a scrape costs no more.
+func (n *Nearby) Watch(o *exposition.Options) {
+	want := o.Want
+	o.Want = func(lset labels.Labels) bool {
+		n.See(lset)
+		return want == nil || want(lset)
+	}
+}
+
+// See takes the labels of a series as scraped, its name among them.
+func (n *Nearby) See(lset labels.Labels) {
+	of := n.wants[lset.Get(labels.MetricName)]
+	if of == nil {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	of.seen = true
+	for text, m := range of.matchers {
+		value := scrapedValue(lset, m.Name)
+		if !of.matched[text] && m.Matches(value) {
+			of.matched[text] = true
+		}
+		of.remember(m.Name, value)
+	}
+}
+
+// scrapedValue returns the value of a label that the target may have renamed.
+func scrapedValue(lset labels.Labels, label string) string {
+	if value := lset.Get(label); value != "" {
+		return value
+	}
+	return lset.Get(strings.TrimPrefix(label, "exported_"))
+}
+
+func (of *neighbours) remember(label, value string) {
+	values := of.values[label]
+	if _, ok := values[value]; ok || value == "" {
+		return
+	}
+	if len(values) == maxNearby {
+		of.more[label] = true
+		return
+	}
+	if values == nil {
+		values = map[string]struct{}{}
+		of.values[label] = values
+	}
+	values[strings.Clone(value)] = struct{}{} // which may be a part of a body
+}
+
+// A lack is a value that programs ask for and no series has.
+type lack struct {
+	label, value string // as they are written
+	values       map[string]struct{}
+	more         bool
+}
+
+// lacking explains why selectors of one purpose match nothing though their names
+// are there: it returns such a name, and what there is not; empty where no name is
+// there, or where nothing that was asked for explains it. called returns what a
+// label is called by who asks for it; empty where that is nobody.
+func lacking(near []*Nearby, sels []*metric.Selector, called func(label string) string) (name, why string) {
+	var lacks []*lack
+	found := map[string]bool{} // what some series has
+	together := ""
+	for _, sel := range sels {
+		for _, n := range near {
+			asked, missed, ok := n.lacks(sel, called, found)
+			if !ok {
+				continue
+			}
+			if name == "" {
+				name, together = sel.Name, strings.Join(asked, " and ")
+			}
+			lacks = unite(lacks, missed)
+		}
+	}
+	lacks = slices.DeleteFunc(lacks, func(l *lack) bool { return found[l.label+l.value] })
+	var texts []string
+	for _, l := range lacks {
+		texts = append(texts, l.String())
+	}
+	switch {
+	case name == "" || len(texts) == 0 && together == "":
+		return "", ""
+	case len(texts) == 0:
+		return name, "no series with " + together
+	}
+	return name, strings.Join(texts, "; and ")
+}
+
+// lacks returns what a selector asks for, and what of it no series has; what some
+// has it adds to found. It returns false where the name is not there, or where all
+// series of it are of another kind than is meant, whoever asks.
+func (n *Nearby) lacks(sel *metric.Selector, called func(string) string, found map[string]bool) (asked []string, missed []*lack, ok bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	of := n.wants[sel.Name]
+	if of == nil || !of.seen {
+		return nil, nil, false
+	}
+	for _, m := range sel.Matchers {
+		label, text := called(m.Name), m.String()
+		matched := of.matched[text] || vocabulary.IsTargetLabel(m.Name)
+		switch {
+		case label == "" && !matched:
+			return nil, nil, false
+		case label == "" || m.Value == "":
+			continue
+		}
+		value := strconv.Quote(m.Value)
+		if m.Type != labels.MatchEqual {
+			value = m.Type.String() + value
+		}
+		asked = append(asked, label+" "+value)
+		if matched {
+			found[label+value] = true
+		} else {
+			missed = append(missed, &lack{label: label, value: value, values: maps.Clone(of.values[m.Name]), more: of.more[m.Name]})
+		}
+	}
+	return asked, missed, true
+}
+
+// unite adds lacks to others, those of the same value to each other.
+func unite(lacks, others []*lack) []*lack {
+	for _, l := range others {
+		i := slices.IndexFunc(lacks, func(o *lack) bool { return o.label == l.label && o.value == l.value })
+		if i < 0 {
+			lacks = append(lacks, l)
+			continue
+		}
+		if lacks[i].values == nil {
+			lacks[i].values = map[string]struct{}{}
+		}
+		maps.Copy(lacks[i].values, l.values)
+		lacks[i].more = lacks[i].more || l.more
+	}
+	return lacks
+}
+
+// String says what there is not, and some of what there is, the nearest first.
+func (l *lack) String() string {
+	text := "no " + l.label + " " + l.value
+	values := slices.Sorted(maps.Keys(l.values))
+	if len(values) == 0 {
+		return text + noSuchLabel
+	}
+	if near := config.Nearest(strings.Trim(l.value, `=~!"`), values); near != "" {
+		i := slices.Index(values, near)
+		values = slices.Insert(slices.Delete(values, i, i+1), 0, near)
+	}
+	shown := make([]string, 0, shownNearby)
+	for _, v := range values[:min(shownNearby, len(values))] {
+		if strings.ContainsAny(v, " ,;") || strconv.Quote(v) != `"`+v+`"` {
+			v = strconv.Quote(v)
+		}
+		shown = append(shown, v)
+	}
+	text += "; there are: " + strings.Join(shown, ", ")
+	switch rest := len(values) - len(shown); {
+	case l.more:
+		text += fmt.Sprintf(" and more than %d more", rest)
+	case rest > 0:
+		text += fmt.Sprintf(" and %d more", rest)
+	}
+	return text
+}

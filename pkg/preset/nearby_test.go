@@ -1,0 +1,37 @@
+package preset
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/gaugeway/gaugeway/pkg/metric"
+)
+
+// TestNearbyIsBounded: of many values some are remembered, and one that was asked
+// for is never said not to be there.
+func TestNearbyIsBounded(t *testing.T) {
+	t.Parallel()
+	asks := func(value string) metric.Selector {
+		return metric.Selector{Name: "a", Matchers: []*labels.Matcher{labels.MustNewMatcher(labels.MatchEqual, "x", value)}}
+	}
+	missing, late := asks("none"), asks("v900")
+	n := NewNearby([]metric.Selector{missing, late})
+	for i := range 1000 {
+		n.See(labels.FromStrings(labels.MetricName, "a", "x", fmt.Sprintf("v%d", i)))
+		n.See(labels.FromStrings(labels.MetricName, "b", "x", fmt.Sprintf("v%d", i)))
+	}
+	f := func(sel metric.Selector, want string) {
+		t.Helper()
+		name, why := lacking([]*Nearby{n}, []*metric.Selector{&sel}, func(label string) string { return label })
+		if name != "a" || why != want {
+			t.Errorf("%s: %s: %s\nwant %s", sel.String(), name, why, want)
+		}
+	}
+	f(missing, `no x "none"; there are: v0, v1, v10 and more than 97 more`)
+	f(late, `no series with x "v900"`)
+	if got := len(n.wants["a"].values["x"]); got != maxNearby || n.wants["b"] != nil {
+		t.Errorf("%d values, and of what nobody asks for %v", got, n.wants["b"])
+	}
+}
