@@ -22,6 +22,7 @@ func TestPresetsCommand(t *testing.T) {
 	f(exitOK, "kong ")
 	f(exitOK, "| `queue_depth` | Kong has no queue; use latency\\_p95\\_seconds or active\\_connections |", "kong")
 	f(exitFailed, `there is no preset "kog": did you mean kong?`, "kog")
+	f(exitFailed, `there is no preset "apipark": did you mean apinto (Apinto (APIPark))?`, "apipark")
 	f(exitFailed, "name one preset, or none for a list; 2 were given", "kong", "envoy")
 	f(exitFailed, "--presets "+filepath.Join("testdata", "none")+": ", "--presets", filepath.Join("testdata", "none"))
 

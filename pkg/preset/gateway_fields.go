@@ -123,6 +123,7 @@ func (p *Preset) check(root constant, folder string, given map[string]bool) {
 	if !given["metrics"] || !given["unavailable"] {
 		return
 	}
+	var missing []string
 	for _, v := range vocabulary.Metrics() {
 		_, has := p.Metric(v.Name)
 		why, lacks := p.Unavailable[v.Name]
@@ -130,10 +131,18 @@ func (p *Preset) check(root constant, folder string, given map[string]bool) {
 		case has && lacks:
 			root.member("unavailable").add(v.Name+" is in metrics, too", "remove one of them")
 		case !has && !lacks:
-			root.member("unavailable").add(v.Name+" is neither in metrics nor in unavailable", fmt.Sprintf(`write %s = "why, and what can be had instead"`, v.Name))
+			missing = append(missing, v.Name)
 		case lacks && why != "":
 			p.checkCure(root.member("unavailable"), v.Name, why)
 		}
+	}
+	switch len(missing) {
+	case 0:
+	case 1:
+		root.member("unavailable").add(missing[0]+" is neither in metrics nor in unavailable", fmt.Sprintf(`write %s = "why, and what can be had instead"`, missing[0]))
+	default:
+		root.member("unavailable").add(strings.Join(missing, ", ")+" are neither in metrics nor in unavailable",
+			fmt.Sprintf(`write %s = "why, and what can be had instead", and so each of them`, missing[0]))
 	}
 }
 

@@ -381,16 +381,3 @@ func (s *Set) Modules() map[string]*script.Module {
 	}
 	return s.modules
 }
-
-// Unknown says what to write instead of the name of a preset that there is not.
-func (s *Set) Unknown(name string) (message, cure string) {
-	names := s.Names()
-	message = fmt.Sprintf("there is no preset %q", name)
-	if near := config.Nearest(name, names); near != "" {
-		return message, "did you mean " + near + "?"
-	}
-	if len(names) == 0 {
-		return message, "there are none here"
-	}
-	return message, "there are " + strings.Join(names, ", ")
-}

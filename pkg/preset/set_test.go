@@ -132,6 +132,8 @@ func TestPresetFindings(t *testing.T) {
 	f(text{"metrics": `{requests_per_secnd = {value = function(where, window, by) return rps(x{where}[window], by) end}}`},
 		`metrics.requests_per_secnd: unknown name; did you mean requests_per_second?`,
 		`unavailable: requests_per_second is neither in metrics nor in unavailable; write requests_per_second = "why, and what can be had instead"`)
+	f(text{"unavailable": "{" + strings.Join(vocabulary.Names()[3:], ` = "not counted", `) + ` = "not counted"}`},
+		`unavailable: `+strings.Join(vocabulary.Names()[1:3], ", ")+` are neither in metrics nor in unavailable; write `+vocabulary.Names()[1]+` = "why, and what can be had instead", and so each of them`)
 	metric := func(fields string) text {
 		return text{"metrics": `{requests_per_second = {` + fields + ` value = function(where, window, by) return rps(x{where}[window], by) end}}`}
 	}
@@ -315,4 +317,29 @@ func vocabularyWithout(prefixes []string) []string {
 	return slices.DeleteFunc(vocabulary.Names(), func(name string) bool {
 		return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 	})
+}
+
+// TestGuessedNames: a name that is not there is looked for in the titles, too.
+func TestGuessedNames(t *testing.T) {
+	t.Parallel()
+	s, _, err := OpenSet(lua.Presets, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := func(name, want string) {
+		t.Helper()
+		if _, got := s.Unknown(name); got != want {
+			t.Errorf("%s:\ngot  %s\nwant %s", name, got, want)
+		}
+	}
+	f("kog", "did you mean kong?")
+	f("openresty", "did you mean nginx_lua (OpenResty with nginx-lua-prometheus)?")
+	f("apipark", "did you mean apinto (Apinto (APIPark))?")
+	f("APIprak", "did you mean apinto (Apinto (APIPark))?")
+	f("nginx-ingress", "did you mean ingress_nginx (Ingress-NGINX Controller)?")
+	f("nginx", "did you mean one of ingress_nginx (Ingress-NGINX Controller), nginx_lua (OpenResty with nginx-lua-prometheus), "+
+		"nginx_plus (NGINX Plus, upstreams of its API), nginx_plus_zones (NGINX Plus, server zones of its API), "+
+		"nginx_stub_status (nginx, its stub_status), nginx_vts (nginx with VTS), nginx_vts_json (nginx with VTS, its JSON)?")
+	f("vllm-server", "did you mean vllm (vLLM)?")
+	f("zuul", "there are "+strings.Join(s.Names(), ", "))
 }
