@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gaugeway/gaugeway/lua"
 	"github.com/gaugeway/gaugeway/pkg/preset"
@@ -140,6 +141,29 @@ func TestEveryMetricCompiles(t *testing.T) {
 			if slices.Contains(names, "upstream") {
 				compile(name + `({}, nil, by("` + vocabulary.UpstreamPod + `"))`)
 			}
+		}
+	}
+}
+
+// TestShortWindowsAreRefused: by presets of gateways whose counters stand still and
+// then jump, and by no others.
+func TestShortWindowsAreRefused(t *testing.T) {
+	t.Parallel()
+	set := load(t)
+	refused := func(name, window string) bool {
+		t.Helper()
+		_, err := script.Compile(name+`.requests_per_second({}, "`+window+`")`, script.Options{Name: "m", Modules: set.Modules()})
+		return err != nil
+	}
+	shortest := map[string]time.Duration{"apisix": 30 * time.Second, "tyk": 30 * time.Second}
+	for _, p := range set.All() {
+		if p.MinimumWindow != shortest[p.Name] {
+			t.Errorf("%s: the shortest window is %s, want %s", p.Name, p.MinimumWindow, shortest[p.Name])
+		}
+	}
+	for name := range shortest {
+		if !refused(name, "29s") || refused(name, "30s") {
+			t.Errorf("%s: 29s is refused: %v, and 30s: %v", name, refused(name, "29s"), refused(name, "30s"))
 		}
 	}
 }
