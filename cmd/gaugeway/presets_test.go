@@ -76,6 +76,9 @@ func TestEvalWithPreset(t *testing.T) {
 	kong := write("kong.prom", "kong_datastore_reachable 1\nkong_request_latency_ms_bucket{service=\"google\",le=\"+Inf\"} 1\n") + "@3"
 	f(exitOK, `no data: kong.latency_p95_seconds found kong_request_latency_ms_bucket, but no service "checkout"; there are: google`,
 		"--file", kong, "-e", `kong.latency_p95_seconds{service="checkout"}`)
+	eg := write("eg.prom", "envoy_cluster_upstream_rq_xx{envoy_cluster_name=\"httproute/shop.v2/cart/rule/0\"} 1\nenvoy_cluster_upstream_rq_xx{envoy_cluster_name=\"xds_cluster\"} 1\n") + "@3"
+	f(exitOK, `found envoy_cluster_upstream_rq_xx, but no route "shop.v2/crat"; there are: shop.v2/cart`+"\n", "--file", eg, "-e", `envoy_gateway.requests_per_second{route="shop.v2/crat"}`)
+	f(exitOK, `found envoy_cluster_upstream_rq_xx, but no route =~"shop/.+"; there are: shop.v2/cart`+"\n", "--file", eg, "-e", `envoy_gateway.requests_per_second{route=re"shop/.+"}`)
 	f(exitOK, `no data: no series matches kong_datastore_reachable{a="b"} (no a "b": no series has that label)`, "--file", kong, "-e", `sum(kong_datastore_reachable{a="b"})`)
 	f(exitFailed, "it does not look like kong: it looks like nginx_stub_status (nginx_connections_accepted); write preset: nginx_stub_status (this is nginx's stub_status: add --format StubStatus)",
 		"--preset", "kong", "--file", filepath.Join("..", "..", "lua", "nginx_stub_status", "testdata", "t0.txt"), "-e", "gateway.requests_per_second()")

@@ -3,6 +3,7 @@ package preset
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -177,18 +178,78 @@ func (n *Nearby) lacks(sel *metric.Selector, called func(string) string, found m
 		case label == "" || m.Value == "":
 			continue
 		}
-		value := strconv.Quote(m.Value)
-		if m.Type != labels.MatchEqual {
-			value = m.Type.String() + value
+		value, values := askedFor(m), maps.Clone(of.values[m.Name])
+		if label != m.Name {
+			value, values = extracted(m, value, values)
 		}
 		asked = append(asked, label+" "+value)
 		if matched {
 			found[label+value] = true
 		} else {
-			missed = append(missed, &lack{label: label, value: value, values: maps.Clone(of.values[m.Name]), more: of.more[m.Name]})
+			missed = append(missed, &lack{label: label, value: value, values: values, more: of.more[m.Name]})
 		}
 	}
 	return asked, missed, true
+}
+
+// askedFor prints what a matcher asks for.
+func askedFor(m *labels.Matcher) string {
+	if m.Type == labels.MatchEqual {
+		return strconv.Quote(m.Value)
+	}
+	return m.Type.String() + strconv.Quote(m.Value)
+}
+
+// extracted returns what is asked for of a label of the vocabulary that is a part of
+// the gateway's, and those parts of the values. Others it returns as they are.
+func extracted(m *labels.Matcher, value string, values map[string]struct{}) (string, map[string]struct{}) {
+	groups := groupsOf(m.Value)
+	if len(groups) != 3 || m.Type != labels.MatchRegexp {
+		return value, values
+	}
+	const part = "asked_for"
+	whole, err := regexp.Compile("^" + groups[0] + "(?P<" + part + ">.+)" + groups[2] + "$")
+	if err != nil {
+		return value, values
+	}
+	parts := map[string]struct{}{}
+	for v := range values {
+		if found := whole.FindStringSubmatch(v); found != nil {
+			parts[found[whole.SubexpIndex(part)]] = struct{}{}
+		}
+	}
+	pattern := strings.TrimSuffix(strings.TrimPrefix(groups[1], "(?:"), ")")
+	if text := strings.ReplaceAll(pattern, `\`, ""); regexp.QuoteMeta(text) == pattern {
+		return strconv.Quote(text), parts
+	}
+	return labels.MatchRegexp.String() + strconv.Quote(pattern), parts
+}
+
+// groupsOf splits a regular expression that is nothing but groups: (?:a)(?:b)(?:c).
+// It returns none where there is anything else.
+func groupsOf(pattern string) []string {
+	var groups []string
+	depth, start := 0, 0
+	for i := 0; i < len(pattern); i++ {
+		switch pattern[i] {
+		case '\\':
+			i++
+		case '(':
+			if depth == 0 {
+				start = i
+			}
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				groups = append(groups, pattern[start:i+1])
+			}
+		default:
+			if depth == 0 {
+				return nil
+			}
+		}
+	}
+	return groups
 }
 
 // unite adds lacks to others, those of the same value to each other.
