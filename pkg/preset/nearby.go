@@ -17,8 +17,12 @@ import (
 	"github.com/gaugeway/gaugeway/pkg/vocabulary"
 )
 
-// maxNearby is how many values of a label are remembered.
-const maxNearby = 100
+// maxNearby is how many values of a label are remembered, and maxNearbyBytes how
+// much of each.
+const (
+	maxNearby      = 100
+	maxNearbyBytes = 100
+)
 
 // shownNearby is how many of them a note names.
 const shownNearby = 3
@@ -37,11 +41,13 @@ type Nearby struct {
 
 // neighbours is what is known of one name.
 type neighbours struct {
-	matchers map[string]*labels.Matcher // by their text
-	seen     bool
-	matched  map[string]bool                // texts of matchers that some series matches
-	values   map[string]map[string]struct{} // of labels, by name
-	more     map[string]bool                // labels with values that are not remembered
+	seen bool
+	// equal says of each value that a label is asked to have whether some series has
+	// it, others which other matchers, by their text, no series has matched yet.
+	equal  map[string]map[string]bool
+	others map[string]*labels.Matcher
+	values map[string]map[string]struct{} // of the labels that are asked for, by name
+	more   map[string]bool                // labels with values that are not remembered
 }
 
 // NewNearby returns what to show the series to of endpoints that are read for
@@ -52,18 +58,38 @@ func NewNearby(wants []metric.Selector) *Nearby {
 		of := n.wants[sel.Name]
 		if of == nil {
 			of = &neighbours{
-				matchers: map[string]*labels.Matcher{}, matched: map[string]bool{},
+				equal: map[string]map[string]bool{}, others: map[string]*labels.Matcher{},
 				values: map[string]map[string]struct{}{}, more: map[string]bool{},
 			}
 			n.wants[sel.Name] = of
 		}
 		for _, m := range sel.Matchers {
 			if !vocabulary.IsTargetLabel(m.Name) {
-				of.matchers[m.String()] = m
+				of.ask(m)
 			}
 		}
 	}
 	return n
+}
+
+func (of *neighbours) ask(m *labels.Matcher) {
+	if of.values[m.Name] == nil {
+		of.values[m.Name], of.equal[m.Name] = map[string]struct{}{}, map[string]bool{}
+	}
+	if m.Type == labels.MatchEqual {
+		of.equal[m.Name][m.Value] = false
+	} else {
+		of.others[m.String()] = m
+	}
+}
+
+// matches reports whether some series has what a matcher asks for.
+func (of *neighbours) matches(m *labels.Matcher) bool {
+	if m.Type == labels.MatchEqual {
+		return of.equal[m.Name][m.Value]
+	}
+	_, unmatched := of.others[m.String()]
+	return !unmatched
 }
 
 // Watch has a parser of an endpoint show its series. The parser asks once for each
@@ -85,12 +111,17 @@ func (n *Nearby) See(lset labels.Labels) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	of.seen = true
-	for text, m := range of.matchers {
-		value := scrapedValue(lset, m.Name)
-		if !of.matched[text] && m.Matches(value) {
-			of.matched[text] = true
+	for label, equal := range of.equal {
+		value := scrapedValue(lset, label)
+		if matched, asked := equal[value]; asked && !matched {
+			equal[strings.Clone(value)] = true
 		}
-		of.remember(m.Name, value)
+		of.remember(label, value)
+	}
+	for text, m := range of.others {
+		if m.Matches(scrapedValue(lset, m.Name)) {
+			delete(of.others, text)
+		}
 	}
 }
 
@@ -104,16 +135,15 @@ func scrapedValue(lset labels.Labels, label string) string {
 
 func (of *neighbours) remember(label, value string) {
 	values := of.values[label]
+	if len(value) > maxNearbyBytes {
+		value = strings.ToValidUTF8(value[:maxNearbyBytes], "") + "..."
+	}
 	if _, ok := values[value]; ok || value == "" {
 		return
 	}
 	if len(values) == maxNearby {
 		of.more[label] = true
 		return
-	}
-	if values == nil {
-		values = map[string]struct{}{}
-		of.values[label] = values
 	}
 	values[strings.Clone(value)] = struct{}{} // which may be a part of a body
 }
@@ -170,8 +200,8 @@ func (n *Nearby) lacks(sel *metric.Selector, called func(string) string, found m
 		return nil, nil, false
 	}
 	for _, m := range sel.Matchers {
-		label, text := called(m.Name), m.String()
-		matched := of.matched[text] || vocabulary.IsTargetLabel(m.Name)
+		label := called(m.Name)
+		matched := vocabulary.IsTargetLabel(m.Name) || of.matches(m)
 		switch {
 		case label == "" && !matched:
 			return nil, nil, false

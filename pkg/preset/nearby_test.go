@@ -2,6 +2,7 @@ package preset
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -16,8 +17,9 @@ func TestNearbyIsBounded(t *testing.T) {
 	asks := func(value string) metric.Selector {
 		return metric.Selector{Name: "a", Matchers: []*labels.Matcher{labels.MustNewMatcher(labels.MatchEqual, "x", value)}}
 	}
+	long := metric.Selector{Name: "c", Matchers: asks("none").Matchers}
 	missing, late := asks("none"), asks("v900")
-	n := NewNearby([]metric.Selector{missing, late})
+	n := NewNearby([]metric.Selector{missing, late, long})
 	for i := range 1000 {
 		n.See(labels.FromStrings(labels.MetricName, "a", "x", fmt.Sprintf("v%d", i)))
 		n.See(labels.FromStrings(labels.MetricName, "b", "x", fmt.Sprintf("v%d", i)))
@@ -25,11 +27,13 @@ func TestNearbyIsBounded(t *testing.T) {
 	f := func(sel metric.Selector, want string) {
 		t.Helper()
 		name, why := lacking([]*Nearby{n}, []*metric.Selector{&sel}, func(label string) string { return label })
-		if name != "a" || why != want {
+		if name != sel.Name || why != want {
 			t.Errorf("%s: %s: %s\nwant %s", sel.String(), name, why, want)
 		}
 	}
+	n.See(labels.FromStrings(labels.MetricName, "c", "x", strings.Repeat("v", 200)))
 	f(missing, `no x "none"; there are: v0, v1, v10 and more than 97 more`)
+	f(long, `no x "none"; there are: `+strings.Repeat("v", 100)+"...")
 	f(late, `no series with x "v900"`)
 	if got := len(n.wants["a"].values["x"]); got != maxNearby || n.wants["b"] != nil {
 		t.Errorf("%d values, and of what nobody asks for %v", got, n.wants["b"])
