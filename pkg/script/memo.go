@@ -86,7 +86,7 @@ type held struct {
 }
 
 // holds reports whether a value is held, which others will use.
-func (n *node) holds() bool { return n != nil && n.held != nil }
+func (n *node) holds() bool { return n.held != nil }
 
 // drop lets go of a node's value.
 func (n *node) drop() {

@@ -299,10 +299,16 @@ func (m *machine) coveredSum(r *reading, kind increaseKind, whole, g promath.Gro
 	rates.bare = bare
 	sum := m.ofGroups(rates, promath.Sum)
 	total, err := m.derived(rates.node, appendGrouping(m.keyOf("sum"), g), func() (promath.Vector, error) { return sum(g) })
-	if !n.holds() && !rates.node.holds() {
+	if mine(n, rates.node) {
 		covered.Release()
 	}
 	return total, err
+}
+
+// mine reports whether nobody else has increases or rates: neither is held under its
+// node. A run that has no node left for the rates cannot know who holds them.
+func mine(increases, rates *node) bool {
+	return increases == nil || rates != nil && !increases.holds() && !rates.holds()
 }
 
 func histogramsOnly(series []metric.Series) []metric.Series {
