@@ -193,8 +193,10 @@ func (e *Engine) Apply(sources []*v1alpha1.GatewaySource, metrics []*v1alpha1.Ga
 		}
 	}
 	for key, p := range e.programs {
+		if programs[key] != p {
+			p.endReports()
+		}
 		if programs[key] == nil {
-			p.gone.Store(true)
 			e.metrics.forgetMetric(p.key)
 		}
 	}

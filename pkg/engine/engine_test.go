@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -749,6 +750,60 @@ func TestNothingIsSaidOfASourceThatEndsDuringItsTick(t *testing.T) {
 	if n := testutil.CollectAndCount(r.engine.metrics.ticks) + testutil.CollectAndCount(r.engine.metrics.evaluateTime); n != 0 {
 		t.Errorf("%d series of a source and a metric that are gone", n)
 	}
+}
+
+// TestALateEvaluationChangesNothingOfTheNextProgram: one that began before its metric
+// was removed, and ends when another metric has its name, or none.
+func TestALateEvaluationChangesNothingOfTheNextProgram(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	g := newGateway(t)
+	g.say("x 1\n")
+	r.source("gw", g.URL)
+	m := r.metric("m", "", "sum(x)", "gw")
+	key := metric.Key{Namespace: "ns", Name: "m"}
+	r.apply()
+	r.tick("gw")
+	removed := r.engine.programs[key]
+	expect := func(want string) {
+		t.Helper()
+		if err := testutil.GatherAndCompare(r.registry, strings.NewReader(want), "gaugeway_evaluation_duration_seconds", "gaugeway_evaluation_failures_total"); err != nil {
+			t.Error(err)
+		}
+	}
+	evaluations := func(n int) string {
+		return fmt.Sprintf(`
+			# HELP gaugeway_evaluation_duration_seconds Time of evaluations.
+			# TYPE gaugeway_evaluation_duration_seconds summary
+			gaugeway_evaluation_duration_seconds_sum{metric="m",namespace="ns"} 0
+			gaugeway_evaluation_duration_seconds_count{metric="m",namespace="ns"} %d
+		`, n)
+	}
+	expect(evaluations(1))
+
+	r.metrics = nil
+	r.apply()
+	r.metrics = []*v1alpha1.GatewayMetric{m}
+	r.apply()
+	r.tick("gw")
+	removed.evaluate(r.round("gw"))
+	r.tick("gw")
+	expect(evaluations(2))
+
+	failing := m.DeepCopy()
+	failing.Spec.Lua = "return error('x')"
+	var late []*program
+	for _, next := range []*v1alpha1.GatewayMetric{failing, m, failing} {
+		r.metrics = []*v1alpha1.GatewayMetric{next}
+		r.apply()
+		late = append(late, r.engine.programs[key])
+	}
+	r.metrics = nil
+	r.apply()
+	for _, p := range slices.Backward(late) {
+		p.evaluate(r.round("gw"))
+	}
+	expect("")
 }
 
 func TestARevokedSourceIsNotReadAnyMore(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,7 +32,6 @@ type program struct {
 	parts   []window.Part
 	shared  *window.Selections        // of all programs that read the parts
 	runsIn  *script.Interpreter       // nil where several sources would wait for each other
-	gone    atomic.Bool               // removed by Apply
 	gateway string                    // the preset that its sources name
 	modules map[string]*script.Module // that it was compiled with
 
@@ -44,9 +42,42 @@ type program struct {
 	last    int64        // ms of the last evaluation
 	rules   rules
 	memory  memory
-	took    prometheus.Observer // of the time of evaluations; nil before the first
-	overrun int                 // budget errors in a row
-	rest    int64               // ms until which it is left alone
+	overrun int   // budget errors in a row
+	rest    int64 // ms until which it is left alone
+
+	reports reports
+}
+
+// reports is what gaugeway's own metrics say of a program.
+type reports struct {
+	mu    sync.Mutex
+	ended bool                // removed or replaced by Apply
+	took  prometheus.Observer // of the time of evaluations; nil before the first
+}
+
+// endReports has an evaluation that is under way leave no trace: the metric is gone,
+// or its series are of another program.
+func (p *program) endReports() {
+	p.reports.mu.Lock()
+	defer p.reports.mu.Unlock()
+	p.reports.ended = true
+}
+
+// report records an evaluation.
+func (p *program) report(took time.Duration, err error) {
+	r := &p.reports
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended {
+		return
+	}
+	if r.took == nil {
+		r.took = p.engine.metrics.evaluationTime(p.key)
+	}
+	r.took.Observe(took.Seconds())
+	if err != nil {
+		p.engine.metrics.countFailure(p.key, err)
+	}
 }
 
 func newProgram(e *Engine, m *v1alpha1.GatewayMetric, compiled *script.Program, sources []*source, parts []window.Part) *program {
@@ -147,16 +178,7 @@ func (p *program) evaluate(r *round) {
 	result := p.memory.answer(&p.rules, o)
 	p.entry.Publish(result)
 	p.remember(result, p.memory.observed)
-	if p.took == nil {
-		p.took = p.engine.metrics.evaluationTime(p.key)
-	}
-	p.took.Observe(p.engine.clock.Since(start).Seconds())
-	if o.err != nil {
-		p.engine.metrics.countFailure(p.key, o.err)
-	}
-	if p.gone.Load() {
-		p.engine.metrics.forgetMetric(p.key)
-	}
+	p.report(p.engine.clock.Since(start), o.err)
 	if o.err != nil {
 		p.engine.log.V(1).Info("evaluation failed", "metric", p.key, "reason", o.err.Error())
 	}
