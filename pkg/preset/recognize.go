@@ -18,9 +18,11 @@ type Sighting struct {
 	names map[string]bool // of signatures
 
 	// Of the parser that is watched: what the last body that it could not read shows
-	// in the ways of other presets, and why it could not. The parser's alone.
+	// in the ways of other presets, why it could not, and how many bodies came since.
+	// The parser's alone.
 	reviewed *Sighting
 	why      string
+	since    int
 }
 
 // NewSighting returns a Sighting of an endpoint that has shown nothing yet.

@@ -26,9 +26,12 @@ func (g *Sighting) Watch(p *Preset, o *exposition.Options) {
 	o.Review = func(body []byte, contentType string, err error) error { return g.review(p, body, contentType, err) }
 }
 
+// reviewAgain is of how many bodies, each with another error, one is looked at.
+const reviewAgain = 20
+
 // review looks at a body that the preset cannot read, or reads as nothing that any
 // gateway is known by, in the ways of other presets. It does so once, and again
-// when the error is another one.
+// when the error is another one, but seldom: an error may quote what changes.
 func (g *Sighting) review(p *Preset, body []byte, contentType string, err error) error {
 	if err == nil && (p.JSON == nil || g.Foreign()) {
 		return nil
@@ -37,11 +40,14 @@ func (g *Sighting) review(p *Preset, body []byte, contentType string, err error)
 	if err != nil {
 		why = err.Error()
 	}
-	if g.reviewed == nil || g.why != why {
-		g.why, g.reviewed = why, g.set.look(p, body, contentType)
+	g.since++
+	if g.reviewed == nil || g.why != why && g.since >= reviewAgain {
+		g.why, g.since, g.reviewed = why, 0, g.set.look(p, body, contentType)
 	}
 	if err == nil {
-		g.add(g.reviewed)
+		if g.why == "" {
+			g.add(g.reviewed)
+		}
 		return nil
 	}
 	if text := g.reviewed.Unlike(p); text != "" {
