@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,7 +18,7 @@ const growthAllowed = 1.1
 // A consumption is what gaugeway takes at one size.
 type consumption struct {
 	cores    float64
-	live     float64 // bytes of the heap that the collector last found in use
+	live     float64 // bytes of the heap in use after a collection
 	resident float64 // bytes
 }
 
@@ -82,9 +84,6 @@ func (b *bench) consumption(ctx context.Context, shape load.Shape, metrics []gau
 	if err != nil {
 		return consumption{}, err
 	}
-	if err := g.sound(ctx, before); err != nil {
-		return consumption{}, err
-	}
 	m, err := memoryOf(g.PID())
 	if err != nil {
 		return consumption{}, err
@@ -93,19 +92,28 @@ func (b *bench) consumption(ctx context.Context, shape load.Shape, metrics []gau
 	if err != nil {
 		return consumption{}, err
 	}
+	if err := g.sound(ctx, before); err != nil {
+		return consumption{}, err
+	}
 	err = b.profile(ctx, g, fmt.Sprintf("%d-targets-%d-metrics", shape.Targets, len(metrics)))
 	return consumption{cores: cpu[0], live: live, resident: m.resident}, err
 }
 
-// liveHeap returns how many bytes gaugeway's collector finds in use. It has it run
-// before: where there is little garbage, it last did while gaugeway started.
+// liveHeap returns how many bytes of the heap are in use after gaugeway's collector
+// has run. The profile tells at once; /metrics, which is long where there are many
+// metrics, would have it run again, and count as used what is made meanwhile.
 func liveHeap(ctx context.Context, g *gaugeway) (float64, error) {
-	const heap = "go_gc_heap_live_bytes"
-	if _, err := g.get(ctx, "/debug/pprof/heap?gc=1"); err != nil {
+	const heap = "# HeapAlloc = "
+	profile, err := g.get(ctx, "/debug/pprof/heap?gc=1&debug=1")
+	if err != nil {
 		return 0, err
 	}
-	own, err := g.own(ctx, heap)
-	return own[heap], err
+	for line := range bytes.Lines(profile) {
+		if size, ok := bytes.CutPrefix(line, []byte(heap)); ok {
+			return strconv.ParseFloat(string(bytes.TrimSpace(size)), 64)
+		}
+	}
+	return 0, fmt.Errorf("the profile of the heap has no line %q", heap)
 }
 
 // growthRows compare the cost of a unit among the first and among the last.
