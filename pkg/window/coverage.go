@@ -9,7 +9,8 @@ import (
 type Coverage struct {
 	// Covered of Expected targets had a scrape less than two intervals ago, and
 	// what is kept of them fills the window that was asked for. A target that has
-	// joined others is expected once it has answered, or after two intervals.
+	// joined others is expected once it has answered, or after two intervals, and at
+	// once where it takes the place of one that is gone.
 	Covered, Expected int
 	// Filling targets answer again after they were silent, and Wait is how many
 	// milliseconds it takes until the window of the first of them is filled.
@@ -34,8 +35,14 @@ func (w *Window) CoverageOver(at, full int64) Coverage {
 	defer w.mu.RUnlock()
 	var c Coverage
 	since := w.servingSince(at)
+	joining, first := 0, int64(math.MaxInt64)
 	for _, t := range w.targets {
-		if t.departed || !t.Expected || w.joining(t, at, since) {
+		if t.departed || !t.Expected {
+			continue
+		}
+		if w.joining(t, at, since) {
+			joining++
+			first = min(first, t.awaited)
 			continue
 		}
 		c.Expected++
@@ -53,7 +60,21 @@ func (w *Window) CoverageOver(at, full int64) Coverage {
 		c.Filling++
 		c.Wait = min(c.Wait, wait)
 	}
+	if joining > 0 {
+		c.Expected += min(joining, w.goneSince(first-w.interval))
+	}
 	return c
+}
+
+// goneSince counts the expected targets that have departed after a time.
+func (w *Window) goneSince(at int64) int {
+	n := 0
+	for _, t := range w.targets {
+		if t.departed && t.Expected && t.left > at {
+			n++
+		}
+	}
+	return n
 }
 
 // Targets counts the targets that are there, expected or not: those that were
@@ -88,7 +109,8 @@ func (w *Window) servingSince(at int64) int64 {
 
 // joining reports whether a target has joined others that answer, and had not two
 // intervals yet to answer for the first time. What it serves now, they have served
-// before: a sum that is scaled for it would be too high.
+// before: a sum that is scaled for it would be too high. That is not so of as many
+// as are gone since an interval before, whose instants nobody else shows yet.
 func (w *Window) joining(t *target, at, since int64) bool {
 	return len(t.t) == 0 && since < t.awaited && at < t.awaited+2*w.interval
 }

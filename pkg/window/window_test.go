@@ -440,6 +440,59 @@ func TestTargetsThatTakeThePlaceOfAllOthersAreExpectedAtOnce(t *testing.T) {
 	}
 }
 
+// TestTargetsThatTakeThePlaceOfSomeOthersAreExpectedAtOnce: what those served that
+// are gone, nobody shows who answers.
+func TestTargetsThatTakeThePlaceOfSomeOthersAreExpectedAtOnce(t *testing.T) {
+	t.Parallel()
+	one := map[string]float64{"x": 1}
+	// Three of a, b, c and d go at 20 s, and so many come, some seconds after that.
+	check := func(come []string, after int64, want string) {
+		t.Helper()
+		f := newFeed(t, 5*second, metric.Selector{Name: "x"})
+		all := []string{"a", "b", "c", "d"}
+		for at := int64(0); at < 20*second; at += 5 * second {
+			f.targets(at, all...)
+			for _, id := range all {
+				f.scrape(id, at, one)
+			}
+		}
+		at := 20 * second
+		for ; at < 20*second+after; at += 5 * second {
+			f.targets(at, "a")
+			f.scrape("a", at, one)
+		}
+		f.targets(at, append(come, "a")...)
+		f.scrape("a", at, one)
+		if got := f.coverage(at + second); !strings.HasSuffix(got, ", "+want) {
+			t.Errorf("%v come %d s after: %s, want %s", come, after/second, got, want)
+		}
+	}
+	check([]string{"e", "f", "g"}, 0, "1 of 4")
+	check([]string{"e"}, 0, "1 of 2")
+	check([]string{"e", "f", "g", "h", "i"}, 0, "1 of 4") // two of them join
+	check([]string{"e", "f", "g"}, 5*second, "1 of 1")    // a has served all since
+}
+
+func TestATargetThatJoinsBeforeAnotherGoesTakesItsPlace(t *testing.T) {
+	t.Parallel()
+	f := newFeed(t, 5*second, metric.Selector{Name: "x"})
+	one := map[string]float64{"x": 1}
+	f.targets(0, "a", "b")
+	f.scrape("a", 0, one)
+	f.scrape("b", 0, one)
+	f.targets(5*second, "a", "b", "c")
+	f.scrape("a", 5*second, one)
+	f.scrape("b", 5*second, one)
+	if got := f.coverage(6 * second); got != "3 targets, 2 of 2" {
+		t.Errorf("it joins: %s", got)
+	}
+	f.targets(10*second, "a", "c")
+	f.scrape("a", 10*second, one)
+	if got := f.coverage(11 * second); got != "2 targets, 1 of 2" {
+		t.Errorf("another one is gone: %s", got)
+	}
+}
+
 func TestASilentTargetIsLeftOutOnceItIsNotCovered(t *testing.T) {
 	t.Parallel()
 	sel := &metric.Selector{Name: "x"}
