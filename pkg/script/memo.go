@@ -88,6 +88,12 @@ type held struct {
 // holds reports whether a value is held, which others will use.
 func (n *node) holds() bool { return n.held != nil }
 
+// mine reports whether nobody else has increases or rates: neither is held under its
+// node. A run that has no node left for the rates cannot know who holds them.
+func mine(increases, rates *node) bool {
+	return increases == nil || rates != nil && !increases.holds() && !rates.holds()
+}
+
 // drop lets go of a node's value.
 func (n *node) drop() {
 	h := n.held

@@ -305,12 +305,6 @@ func (m *machine) coveredSum(r *reading, kind increaseKind, whole, g promath.Gro
 	return total, err
 }
 
-// mine reports whether nobody else has increases or rates: neither is held under its
-// node. A run that has no node left for the rates cannot know who holds them.
-func mine(increases, rates *node) bool {
-	return increases == nil || rates != nil && !increases.holds() && !rates.holds()
-}
-
 func histogramsOnly(series []metric.Series) []metric.Series {
 	var out []metric.Series
 	for _, s := range series {
