@@ -84,9 +84,10 @@ type Row struct {
 
 // A Timeline records columns ten times a second.
 type Timeline struct {
-	columns []Column
-	begin   time.Time
-	stop    func()
+	scenario *Scenario
+	columns  []Column
+	begin    time.Time
+	stop     func()
 
 	mu   sync.Mutex
 	rows []Row
@@ -97,7 +98,7 @@ type Timeline struct {
 // second, and one for each mark.
 func (s *Scenario) Record(columns ...Column) *Timeline {
 	s.Helper()
-	tl := &Timeline{columns: columns, begin: time.Now()}
+	tl := &Timeline{scenario: s, columns: columns, begin: time.Now()}
 	ctx, cancel := context.WithCancel(s.Context())
 	var done sync.WaitGroup
 	done.Go(func() { tl.run(ctx) })
@@ -163,13 +164,22 @@ func (tl *Timeline) First(column string, after time.Time, condition func(float64
 
 // Range returns the least and the greatest value of a column between two times,
 // and how many of the rows had no value. A row that was still being read at the
-// second time may tell of what came after it, and is left out.
+// second time may tell of what came after it, and is left out. Without any row it is
+// an error, as every bound would hold.
 func (tl *Timeline) Range(column string, from, to time.Time) (least, greatest float64, without int) {
+	tl.scenario.Helper()
 	least, greatest = math.NaN(), math.NaN()
+	rows := 0
+	defer func() {
+		if rows == 0 {
+			tl.scenario.Errorf("nothing was recorded of %s from %s to %s", column, from.Format(time.TimeOnly), to.Format(time.TimeOnly))
+		}
+	}()
 	for _, row := range tl.Rows() {
 		if row.At.Before(from) || row.End.After(to) {
 			continue
 		}
+		rows++
 		v := row.Values[tl.index(column)]
 		if math.IsNaN(v) {
 			without++

@@ -40,31 +40,37 @@ func readObject(s *cluster.Scenario, kind, name string) (*gatewayObject, error) 
 // writes it every 30 s.
 const statusPatience = 30*time.Second + cluster.Patience
 
-// awaitCondition waits until a condition of an object has a reason, is about
-// its latest version, and has each of some texts in its message.
+// awaitCondition waits until a condition of an object has a reason and is about its
+// latest version, and then until its message has each of some texts.
 func awaitCondition(s *cluster.Scenario, kind, name, condition, reason string, texts ...string) {
 	s.Helper()
-	s.Eventually(statusPatience, fmt.Sprintf("%s %s, %s: %s", kind, name, condition, reason), func() error {
-		o, err := readObject(s, kind, name)
-		if err != nil {
-			return err
+	what := fmt.Sprintf("%s %s, %s: %s", kind, name, condition, reason)
+	s.Eventually(cluster.Patience, what, func() error { return hasCondition(s, kind, name, condition, reason) })
+	s.Eventually(statusPatience, what, func() error { return hasCondition(s, kind, name, condition, reason, texts...) })
+}
+
+// hasCondition fails unless a condition of an object has a reason, is about its
+// latest version, and has each of some texts in its message.
+func hasCondition(s *cluster.Scenario, kind, name, condition, reason string, texts ...string) error {
+	o, err := readObject(s, kind, name)
+	if err != nil {
+		return err
+	}
+	c := meta.FindStatusCondition(o.Status.Conditions, condition)
+	switch {
+	case c == nil:
+		return fmt.Errorf("it has no condition %s: %+v", condition, o.Status)
+	case c.ObservedGeneration != o.Metadata.Generation:
+		return fmt.Errorf("it is about generation %d, want %d", c.ObservedGeneration, o.Metadata.Generation)
+	case c.Reason != reason:
+		return fmt.Errorf("it is %s: %s: %s", c.Status, c.Reason, c.Message)
+	}
+	for _, text := range texts {
+		if !strings.Contains(c.Message, text) {
+			return fmt.Errorf("its message lacks %q: %s", text, c.Message)
 		}
-		c := meta.FindStatusCondition(o.Status.Conditions, condition)
-		switch {
-		case c == nil:
-			return fmt.Errorf("it has no condition %s: %+v", condition, o.Status)
-		case c.ObservedGeneration != o.Metadata.Generation:
-			return fmt.Errorf("it is about generation %d, want %d", c.ObservedGeneration, o.Metadata.Generation)
-		case c.Reason != reason:
-			return fmt.Errorf("it is %s: %s: %s", c.Status, c.Reason, c.Message)
-		}
-		for _, text := range texts {
-			if !strings.Contains(c.Message, text) {
-				return fmt.Errorf("its message lacks %q: %s", text, c.Message)
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // awaitUnanswered waits until an external metric of the scenario's namespace has no

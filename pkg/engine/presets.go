@@ -130,9 +130,34 @@ func (p *program) explain(o *observation, empty []*metric.Selector) {
 	for _, s := range p.sources {
 		o.notes = append(o.notes, s.doubts()...)
 	}
-	var missed []string
-	o.empty, missed = p.engine.presets.Load().Unmatched(p.script, empty, p.nearby()...)
-	o.notes = append(o.notes, missed...)
+	e := explanation{presets: p.engine.presets.Load(), near: p.nearby(), empty: empty}
+	for _, n := range e.near {
+		e.versions = append(e.versions, n.Version())
+	}
+	if !e.same(&p.explained) {
+		e.selectors, e.missed = e.presets.Unmatched(p.script, empty, e.near...)
+		p.explained = e
+	}
+	o.empty = p.explained.selectors
+	o.notes = append(o.notes, p.explained.missed...)
+}
+
+// An explanation is what is said of selectors that match nothing, and what it is
+// said by. It is kept, as a service without traffic has one at each tick, and to
+// look for what is nearest takes longer than to evaluate the metric.
+type explanation struct {
+	presets  *preset.Set
+	near     []*preset.Nearby
+	versions []uint64 // of near
+	empty    []*metric.Selector
+
+	selectors, missed []string
+}
+
+// same reports whether another explanation is of the same.
+func (e *explanation) same(other *explanation) bool {
+	return e.presets == other.presets && slices.Equal(e.near, other.near) &&
+		slices.Equal(e.versions, other.versions) && slices.Equal(e.empty, other.empty)
 }
 
 // nearby returns what the targets show beside what is wanted: of the sources of

@@ -294,6 +294,13 @@ func TestAWrongLabelSaysWhatThereIs(t *testing.T) {
 	r.expect("rps", `Missing (its expression has no data: gateway.requests_per_second found red_requests_total, but no service "checkout"; there are: google)`)
 	r.expect("mine", `Missing (its expression has no data: no series matches red_requests_total{svc="cart"} (no svc "cart"; there are: google))`)
 	r.expect("all", "Fresh {}=1")
+	// While nothing new is seen, it is not explained anew.
+	explained := func() *explanation { return &r.engine.programs[metric.Key{Namespace: "ns", Name: "mine"}].explained }
+	before := &explained().selectors[0]
+	r.tick("gw")
+	if &explained().selectors[0] != before {
+		t.Error("the same was explained again")
+	}
 
 	g.say("red_up 1\nred_requests_total{svc=\"google\"} 1\nred_requests_total{svc=\"shop\"} 1\n")
 	r.tick("gw")

@@ -35,15 +35,17 @@ type program struct {
 	gateway string                    // the preset that its sources name
 	modules map[string]*script.Module // that it was compiled with
 
-	mu      sync.Mutex // one evaluation at a time: several sources may call
-	view    *window.View
-	past    *window.View // nil without memory
-	since   int64        // ms of the first evaluation
-	last    int64        // ms of the last evaluation
-	rules   rules
-	memory  memory
-	overrun int   // budget errors in a row
-	rest    int64 // ms until which it is left alone
+	mu     sync.Mutex // one evaluation at a time: several sources may call
+	view   *window.View
+	past   *window.View // nil without memory
+	since  int64        // ms of the first evaluation
+	last   int64        // ms of the last evaluation
+	rules  rules
+	memory memory
+	// explained is why the last evaluation without items had none.
+	explained explanation
+	overrun   int   // budget errors in a row
+	rest      int64 // ms until which it is left alone
 
 	reports reports
 }

@@ -36,7 +36,16 @@ const noSuchLabel = ": no series has that label"
 type Nearby struct {
 	wants map[string]*neighbours // by name
 
-	mu sync.Mutex // of all that neighbours have seen
+	mu      sync.Mutex // of all that neighbours have seen
+	version uint64
+}
+
+// Version differs from that of before where something has been seen since that is
+// new: else what it explains is the same.
+func (n *Nearby) Version() uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.version
 }
 
 // neighbours is what is known of one name.
@@ -110,19 +119,31 @@ func (n *Nearby) See(lset labels.Labels) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	of.seen = true
+	if of.see(lset) {
+		n.version++
+	}
+}
+
+// see reports whether the labels of a series show something new.
+func (of *neighbours) see(lset labels.Labels) (news bool) {
+	news, of.seen = !of.seen, true
 	for label, equal := range of.equal {
 		value := scrapedValue(lset, label)
 		if matched, asked := equal[value]; asked && !matched {
 			equal[strings.Clone(value)] = true
+			news = true
 		}
-		of.remember(label, value)
+		if of.remember(label, value) {
+			news = true
+		}
 	}
 	for text, m := range of.others {
 		if m.Matches(scrapedValue(lset, m.Name)) {
 			delete(of.others, text)
+			news = true
 		}
 	}
+	return news
 }
 
 // scrapedValue returns the value of a label that the target may have renamed.
@@ -133,19 +154,22 @@ func scrapedValue(lset labels.Labels, label string) string {
 	return lset.Get(strings.TrimPrefix(label, "exported_"))
 }
 
-func (of *neighbours) remember(label, value string) {
+// remember reports whether a value of a label is new.
+func (of *neighbours) remember(label, value string) (news bool) {
 	values := of.values[label]
 	if len(value) > maxNearbyBytes {
 		value = strings.ToValidUTF8(value[:maxNearbyBytes], "") + "..."
 	}
 	if _, ok := values[value]; ok || value == "" {
-		return
+		return false
 	}
 	if len(values) == maxNearby {
+		news = !of.more[label]
 		of.more[label] = true
-		return
+		return news
 	}
 	values[strings.Clone(value)] = struct{}{} // which may be a part of a body
+	return true
 }
 
 // A lack is a value that programs ask for and no series has.

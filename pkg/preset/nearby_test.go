@@ -39,3 +39,30 @@ func TestNearbyIsBounded(t *testing.T) {
 		t.Errorf("%d values, and of what nobody asks for %v", got, n.wants["b"])
 	}
 }
+
+// TestNearbyVersion: it changes with what would be said, and else not.
+func TestNearbyVersion(t *testing.T) {
+	t.Parallel()
+	re := metric.Selector{Name: "a", Matchers: []*labels.Matcher{labels.MustNewMatcher(labels.MatchRegexp, "x", "z.*")}}
+	n := NewNearby([]metric.Selector{re})
+	f := func(name, value string, changed bool) {
+		t.Helper()
+		before := n.Version()
+		n.See(labels.FromStrings(labels.MetricName, name, "x", value))
+		if got := n.Version() != before; got != changed {
+			t.Errorf("%s{x=%q}: changed: %v, want %v", name, value, got, changed)
+		}
+	}
+	f("b", "v", false)
+	f("a", "", true) // the name is there
+	f("a", "", false)
+	f("a", "v", true)
+	f("a", "v", false)
+	f("a", "zoo", true)
+	f("a", "zoo", false)
+	for i := range maxNearby - 2 {
+		f("a", fmt.Sprint(i), true)
+	}
+	f("a", "more", true)
+	f("a", "and more", false)
+}
