@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	_ "time/tzdata" // within("…", "Europe/Berlin") on a base image without zones
 
@@ -84,12 +85,31 @@ so that the stock HorizontalPodAutoscaler scales on what the gateway sees.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       buildVersion(),
+		Args:          noOtherCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+
+		SuggestionsMinimumDistance: 2,
 	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w: %s --help lists what it takes", err, cmd.CommandPath())
+	})
 	root.AddCommand(
 		newServeCommand(), newEvalCommand(), newCheckCommand(), newTestCommand(), newConvertCommand(), newDocsCommand(), newPresetsCommand(), newDemoCommand(), newDoctorCommand(),
 	)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	return root
+}
+
+// noOtherCommand refuses a command that there is not.
+func noOtherCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	cure := root.CommandPath() + " --help lists them"
+	if near := root.SuggestionsFor(args[0]); len(near) > 0 {
+		cure = "did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return fmt.Errorf("there is no command %q: %s", args[0], cure)
 }
 
 // noArguments refuses arguments, and says where what they hold is given.
